@@ -1,0 +1,263 @@
+"""Fixed-point numbers and stream words: what crosses the wire between software and an accelerator.
+
+Two ideas, and everything that moves uses both:
+
+* `FixedPoint`: a number is a *raw* integer times a power of two (AMD UG1399, "Arbitrary Precision Fixed-Point Data
+  Types": `ap_fixed<W, I, Q, O>` has W bits in all, I of them before the binary point).
+* `StreamFormat`: the raw numbers of one sample, laid side by side in the words of an AXI4-Stream.
+
+Only NumPy is needed and nothing else of mlfpga, because a copy of this very file travels to the board in each bundle.
+"""
+
+import re
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+__all__ = ["FixedPoint", "FormatError", "RangeError", "StreamFormat"]
+
+_NUMBER = re.compile(r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*(?:,\s*(\w+)\s*)?(?:,\s*(\w+)\s*)?(?:,\s*0\s*)?>")
+_ROUNDING = ("TRN", "RND")
+_OVERFLOW = ("WRAP", "SAT")
+_STREAM_BITS = (32, 64)
+_LANE_BITS = (8, 16, 32, 64)
+
+
+class FormatError(ValueError):
+    """A format that does not exist, or data of a shape that does not fit it."""
+
+
+class RangeError(ValueError):
+    """A value that the format cannot hold."""
+
+
+@dataclass(frozen=True)
+class FixedPoint:
+    """A fixed-point format: `width` bits in all, `integer` of them before the binary point (sign included).
+
+    `integer` may be negative or larger than `width`, as in `ap_fixed`. `rounding` is "TRN" (towards minus infinity) or
+    "RND" (to nearest, ties towards plus infinity), `overflow` "WRAP" or "SAT": what the hardware does with a result
+    that does not fit. Software never wraps silently: see `to_raw`.
+    """
+
+    width: int
+    integer: int
+    signed: bool = True
+    rounding: str = "TRN"
+    overflow: str = "WRAP"
+
+    def __post_init__(self):
+        if not 1 <= self.width <= 64:
+            raise FormatError(f"fixed-point width {self.width} is not supported; choose 1 to 64 bits")
+        if self.rounding not in _ROUNDING:
+            raise FormatError(f"rounding {self.rounding!r} is not supported; choose {' or '.join(_ROUNDING)}")
+        if self.overflow not in _OVERFLOW:
+            raise FormatError(f"overflow {self.overflow!r} is not supported; choose {' or '.join(_OVERFLOW)}")
+
+    @classmethod
+    def parse(cls, text: str) -> "FixedPoint":
+        """Read `fixed<16,6>`, `ufixed<8,0,RND,SAT>`, `ap_fixed<16,6,AP_RND,AP_SAT,0>`: hls4ml's and Vitis HLS's spelling."""
+        match = _NUMBER.fullmatch(str(text).strip())
+        if not match:
+            raise FormatError(
+                f"{text!r} is not a fixed-point format; write fixed<16,6>, ufixed<8,0> or fixed<16,6,RND,SAT>"
+            )
+        unsigned, width, integer, rounding, overflow = match.groups()
+        return cls(
+            int(width),
+            int(integer),
+            not unsigned,
+            (rounding or "TRN").removeprefix("AP_"),
+            (overflow or "WRAP").removeprefix("AP_"),
+        )
+
+    def __str__(self) -> str:
+        modes = "" if (self.rounding, self.overflow) == ("TRN", "WRAP") else f",{self.rounding},{self.overflow}"
+        return f"{'' if self.signed else 'u'}fixed<{self.width},{self.integer}{modes}>"
+
+    @property
+    def fraction(self) -> int:
+        """Bits after the binary point."""
+        return self.width - self.integer
+
+    @property
+    def step(self) -> float:
+        """Distance between neighbouring values."""
+        return 2.0**-self.fraction
+
+    @property
+    def raw_minimum(self) -> int:
+        return -(1 << (self.width - 1)) if self.signed else 0
+
+    @property
+    def raw_maximum(self) -> int:
+        return (1 << (self.width - 1)) - 1 if self.signed else (1 << self.width) - 1
+
+    @property
+    def minimum(self) -> float:
+        return self.raw_minimum * self.step
+
+    @property
+    def maximum(self) -> float:
+        return self.raw_maximum * self.step
+
+    def to_raw(self, x, saturate: bool = False) -> np.ndarray:
+        """Quantize real numbers to raw integers (int64; uint64 for unsigned 64-bit formats), same shape as `x`.
+
+        A value outside the range raises RangeError, or becomes the nearest end of the range if `saturate` is true;
+        NaN always raises. Exact for all widths up to 53 bits, the precision of a double.
+        """
+        x = np.asarray(x, dtype=np.float64)
+        if np.isnan(x).any():
+            raise RangeError(f"{int(np.isnan(x).sum())} of {x.size} values are NaN; {self} cannot hold them")
+        scaled = np.ldexp(x, self.fraction)
+        rounded = np.floor(scaled + 0.5) if self.rounding == "RND" else np.floor(scaled)
+        outside = (rounded < self.raw_minimum) | (rounded > self.raw_maximum)
+        if outside.any() and not saturate:
+            worst = x[outside].flat[0]
+            raise RangeError(
+                f"{int(outside.sum())} of {x.size} values are outside {self}, which holds {self.minimum:g} to "
+                f"{self.maximum:g} (the first is {worst:g}); scale the data, or pass saturate=True to clip it"
+            )
+        low, high = outside & (rounded < 0), outside & (rounded > 0)
+        raw = np.where(outside, 0, rounded).astype(self._raw_dtype)
+        raw[low], raw[high] = self.raw_minimum, self.raw_maximum
+        return raw
+
+    def from_raw(self, raw) -> np.ndarray:
+        """Real numbers (float64) that raw integers stand for."""
+        return np.ldexp(np.asarray(raw).astype(np.float64), -self.fraction)
+
+    @property
+    def _raw_dtype(self):
+        return np.uint64 if not self.signed and self.width == 64 else np.int64
+
+
+@dataclass(frozen=True)
+class StreamFormat:
+    """How one sample travels as AXI4-Stream words.
+
+    number       the format of each element
+    shape        of one sample, e.g. (64,) or (28, 28, 1)
+    stream_bits  TDATA's width, 32 or 64
+
+    The last axis is what the hardware takes at once (a whole vector, or the channels of one pixel): such a *group*
+    starts at a new word. Each element stands in a *lane*, the narrowest of 8, 16, 32 or 64 bits that holds it, first
+    element in the lowest bits, sign-extended; lanes left over in a group's last word are zero. So a sample is a plain
+    array of small integers in memory, and packing it costs a copy at most.
+    """
+
+    number: FixedPoint
+    shape: tuple[int, ...]
+    stream_bits: int = 32
+
+    def __post_init__(self):
+        object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
+        if self.stream_bits not in _STREAM_BITS:
+            raise FormatError(f"stream width {self.stream_bits} is not supported; choose 32 or 64")
+        if not self.shape or min(self.shape) < 1:
+            raise FormatError(f"sample shape {self.shape} has no elements; give at least one axis, none of length 0")
+        if self.lane_bits > self.stream_bits:
+            raise FormatError(
+                f"a {self.number} element needs a lane of {self.lane_bits} bits, more than the stream width "
+                f"{self.stream_bits}; choose stream width 64 or a number of at most 32 bits"
+            )
+
+    @property
+    def lane_bits(self) -> int:
+        return next(bits for bits in _LANE_BITS if bits >= self.number.width)
+
+    @property
+    def lanes(self) -> int:
+        """Elements in one word."""
+        return self.stream_bits // self.lane_bits
+
+    @property
+    def elements_per_group(self) -> int:
+        return self.shape[-1]
+
+    @property
+    def groups(self) -> int:
+        """Groups in one sample."""
+        return prod(self.shape[:-1])
+
+    @property
+    def words_per_group(self) -> int:
+        return -(-self.elements_per_group // self.lanes)
+
+    @property
+    def words_per_sample(self) -> int:
+        return self.groups * self.words_per_group
+
+    @property
+    def bytes_per_sample(self) -> int:
+        return self.words_per_sample * self.stream_bits // 8
+
+    @property
+    def word_dtype(self) -> np.dtype:
+        return np.dtype(f"<u{self.stream_bits // 8}")
+
+    @property
+    def _lane_dtype(self) -> np.dtype:
+        return np.dtype(f"<{'i' if self.number.signed else 'u'}{self.lane_bits // 8}")
+
+    def pack(self, raw) -> np.ndarray:
+        """Raw integers (n, *shape) to words (n, words_per_sample) of `word_dtype`.
+
+        Raises FormatError for another shape, RangeError for an integer that the number's width cannot hold.
+        """
+        raw = self._samples(raw)
+        if raw.size and (raw.min() < self.number.raw_minimum or raw.max() > self.number.raw_maximum):
+            raise RangeError(
+                f"raw values {raw.min()} to {raw.max()} do not fit {self.number}, whose raw range is "
+                f"{self.number.raw_minimum} to {self.number.raw_maximum}"
+            )
+        lanes = np.zeros((len(raw), self.groups, self.words_per_group * self.lanes), dtype=self._lane_dtype)
+        lanes[..., : self.elements_per_group] = raw.reshape(len(raw), self.groups, self.elements_per_group)
+        return lanes.view(self.word_dtype).reshape(len(raw), self.words_per_sample)
+
+    def unpack(self, words) -> np.ndarray:
+        """Words (n, words_per_sample), or the same words in one row, to raw integers (n, *shape)."""
+        words = np.ascontiguousarray(words, dtype=self.word_dtype)
+        if words.size % self.words_per_sample:
+            raise FormatError(f"{words.size} words are not whole samples of {self.words_per_sample} words")
+        lanes = words.reshape(-1, self.groups, self.words_per_group).view(self._lane_dtype)
+        raw = lanes[..., : self.elements_per_group].reshape(-1, *self.shape)
+        return raw.astype(self.number._raw_dtype)
+
+    def encode(self, x, saturate: bool = False) -> np.ndarray:
+        """Real numbers (n, *shape) to words (n, words_per_sample); see FixedPoint.to_raw for values out of range."""
+        return self.pack(self.number.to_raw(self._samples(x), saturate))
+
+    def decode(self, words) -> np.ndarray:
+        """Words to real numbers (n, *shape), float64."""
+        return self.number.from_raw(self.unpack(words))
+
+    def to_dict(self) -> dict:
+        return {
+            "number": str(self.number),
+            "shape": list(self.shape),
+            "stream_bits": self.stream_bits,
+            "words_per_sample": self.words_per_sample,
+        }
+
+    @classmethod
+    def from_dict(cls, entry: dict) -> "StreamFormat":
+        """The inverse of `to_dict`; a `words_per_sample` that contradicts the rest raises FormatError."""
+        made = cls(FixedPoint.parse(entry["number"]), tuple(entry["shape"]), entry["stream_bits"])
+        stated = entry.get("words_per_sample", made.words_per_sample)
+        if stated != made.words_per_sample:
+            raise FormatError(
+                f"words_per_sample {stated} contradicts {made.number} {made.shape} on a {made.stream_bits}-bit stream, "
+                f"which takes {made.words_per_sample}"
+            )
+        return made
+
+    def _samples(self, x) -> np.ndarray:
+        x = np.asarray(x)
+        if x.shape[1:] != self.shape or x.ndim != len(self.shape) + 1:
+            raise FormatError(
+                f"input has shape {x.shape}; expected (n, {', '.join(map(str, self.shape))}), n samples of {self.shape}"
+            )
+        return x
