@@ -1,0 +1,18 @@
+"""The course itself: where its stages live, running its notebooks, the report, editions and student releases.
+
+A lab asks for what it needs and hands on what it made:
+
+    from mlfpga import course
+
+    here = course.workspace()
+    model_file = here.need("training") / "model.h5"       # runs lab 01 first if it was never run
+    with here.publish("compression", accuracy=0.97) as folder:
+        model.save(folder / "model.h5")                    # the stage appears whole, or not at all
+
+Importing this room is light; notebooks are executed by the modules that `need` loads when it has to.
+"""
+
+from mlfpga.course.stages import STAGES, Stage, StageError, stage
+from mlfpga.course.workspace import Workspace, workspace
+
+__all__ = ["STAGES", "Stage", "StageError", "Workspace", "stage", "workspace"]
