@@ -1,0 +1,99 @@
+"""Published files: found in the user's folder, in the cache, or on the network; believed only if their hash is right.
+
+The order is `MLFPGA_DATA` (the user's folder, read only), `cache_root()/datasets`, the mirrors. A file reaches the cache
+only after its content was checked, and whole or not at all, so a run that was interrupted leaves nothing to clean up.
+"""
+
+import gzip
+import hashlib
+import os
+import urllib.request
+import zlib
+from dataclasses import dataclass
+from http.client import HTTPException
+from pathlib import Path
+
+from mlfpga.artifacts import cache_root, writing
+from mlfpga.datasets.dataset import DatasetError
+
+_TIMEOUT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """A gzip-compressed file that several public places offer.
+
+    dataset  its folder's name
+    name     its name without .gz
+    sha256   of the decompressed content
+    mirrors  addresses to put `name`.gz behind, tried in this order
+    """
+
+    dataset: str
+    name: str
+    sha256: str
+    mirrors: tuple[str, ...]
+
+
+def content(file: RemoteFile) -> bytes:
+    """The verified, decompressed content. Raises DatasetError, which says where it was looked for and what to do."""
+    own = _in_own_folder(file)
+    if own is not None:
+        return _verified(own.read_bytes(), file, str(own), "replace it, or point MLFPGA_DATA to another folder")
+
+    cached = cache_root() / "datasets" / file.dataset / f"{file.name}.gz"
+    if cached.is_file():
+        try:
+            return _verified(cached.read_bytes(), file, str(cached), "")
+        except DatasetError:
+            # The cache is ours: a file that went bad there is simply fetched again.
+            cached.unlink()
+    return _download(file, cached)
+
+
+def _in_own_folder(file: RemoteFile) -> Path | None:
+    """The file in the folder named by MLFPGA_DATA, or in its subfolder called like the dataset; None if not there."""
+    named = os.environ.get("MLFPGA_DATA")
+    if not named:
+        return None
+    folder = Path(named)
+    if not folder.is_dir():
+        raise DatasetError(f"MLFPGA_DATA is {named}, which is not a folder; correct it or unset it")
+    candidates = (place / f"{file.name}{suffix}" for place in (folder / file.dataset, folder) for suffix in (".gz", ""))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _download(file: RemoteFile, cached: Path) -> bytes:
+    failures = []
+    for mirror in file.mirrors:
+        address = f"{mirror}{file.name}.gz"
+        try:
+            with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as response:
+                data = response.read()
+            unpacked = _verified(data, file, address, "")
+        except (OSError, HTTPException, DatasetError) as error:
+            failures.append(f"{address}: {error}")
+            continue
+        with writing(cached) as path:
+            path.write_bytes(data)
+        return unpacked
+    raise DatasetError(
+        f"{file.dataset}: {file.name}.gz could not be downloaded. Without a network, put {file.dataset}'s files into a "
+        f"folder and set MLFPGA_DATA to it. Tried:\n  " + "\n  ".join(failures)
+    )
+
+
+def _verified(data: bytes, file: RemoteFile, where: str, way_out: str) -> bytes:
+    """`data` decompressed, if its hash is the published one."""
+    ending = f"; {way_out}" if way_out else ""
+    if data[:2] == b"\x1f\x8b":
+        try:
+            data = gzip.decompress(data)
+        except (EOFError, OSError, zlib.error) as error:
+            raise DatasetError(f"{where} is truncated or damaged ({error}){ending}") from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != file.sha256:
+        raise DatasetError(
+            f"{where} is not the published file (sha256 {digest[:12]}…, expected {file.sha256[:12]}…){ending}"
+        )
+    return data
