@@ -1,0 +1,364 @@
+"""AXI DMA v7.1 in direct register mode, as AMD PG021 describes it and its published HDL behaves.
+
+Where the guide leaves something open, the model does what the HDL does:
+
+* an error in one channel stops both (Halted, RS cleared), raises IOC_Irq with Err_Irq, and lasts until a reset;
+* clearing RS lets the transfer under way end first: Halted waits for it;
+* a LENGTH of zero, and a LENGTH written while a transfer is under way, start nothing.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from mlfpga.board.errors import warn
+from mlfpga.board.memory import Memory
+from mlfpga.board.stream import Stream
+
+# DMACR, bits (PG021, MM2S_DMACR and S2MM_DMACR)
+RUN, RESET, KEYHOLE, CYCLIC = 1 << 0, 1 << 2, 1 << 3, 1 << 4
+IOC_IRQ, DLY_IRQ, ERR_IRQ = 1 << 12, 1 << 13, 1 << 14  # the enables in DMACR, the events in DMASR
+# DMASR, bits
+HALTED, IDLE = 1 << 0, 1 << 1
+INTERNAL_ERROR, SLAVE_ERROR, DECODE_ERROR = 1 << 4, 1 << 5, 1 << 6
+
+_ALWAYS_ONE = 1 << 1
+_IRQS = IOC_IRQ | DLY_IRQ | ERR_IRQ
+_WRITABLE = RUN | KEYHOLE | CYCLIC | _IRQS
+_THRESHOLD_ONE = 1 << 16
+_ERROR_NAMES = {INTERNAL_ERROR: "DMAIntErr", SLAVE_ERROR: "DMASlvErr", DECODE_ERROR: "DMADecErr"}
+S2MM_OFFSET = 0x30
+
+
+@dataclass(frozen=True)
+class DmaSettings:
+    """What the block design chose for an AXI DMA.
+
+    length_bits    c_sg_length_width: one transfer moves at most 2**length_bits - 1 bytes
+    address_bits   c_addr_width; with 32, the upper address registers do not exist
+    read_bytes     width of the memory port of MM2S: addresses are multiples of it unless realigning is included
+    write_bytes    the same for S2MM
+    realign_read   c_include_mm2s_dre
+    realign_write  c_include_s2mm_dre
+    read_ranges    (first, last) addresses that the MM2S memory port reaches
+    write_ranges   the same for S2MM
+    """
+
+    length_bits: int = 14
+    address_bits: int = 32
+    read_bytes: int = 4
+    write_bytes: int = 4
+    realign_read: bool = False
+    realign_write: bool = False
+    read_ranges: tuple[tuple[int, int], ...] = ()
+    write_ranges: tuple[tuple[int, int], ...] = ()
+
+
+class AxiDma:
+    """Both channels of one AXI DMA; a channel whose stream is None was left out of the design."""
+
+    def __init__(self, name: str, settings: DmaSettings, memory: Memory, to_pl: Stream | None, from_pl: Stream | None):
+        self.name = name
+        self.channels: list[Channel] = []
+        if to_pl is not None:
+            self.channels.append(SendChannel(self, settings, memory, to_pl))
+        if from_pl is not None:
+            self.channels.append(ReceiveChannel(self, settings, memory, from_pl))
+
+    def read(self, offset: int) -> int:
+        channel = self._channel(offset)
+        return channel.read(offset - channel.offset) if channel else 0
+
+    def write(self, offset: int, value: int) -> None:
+        channel = self._channel(offset)
+        if channel:
+            channel.write(offset - channel.offset, value)
+
+    def is_waiting(self, offset: int) -> bool:
+        """Whether a program that reads `offset` again and again waits for a transfer to end."""
+        channel = self._channel(offset)
+        return channel is not None and offset - channel.offset == 0x04 and not channel.read(0x04) & IDLE
+
+    def advance(self) -> bool:
+        """Move what can move now; whether anything did."""
+        return any([channel.advance() for channel in self.channels])
+
+    def reset(self) -> None:
+        """What DMACR.Reset of either channel does: both channels start afresh."""
+        for channel in self.channels:
+            channel.reset()
+
+    def stop_all(self) -> None:
+        """An error anywhere stops the whole engine."""
+        for channel in self.channels:
+            channel.stop_for_error()
+
+    def conditions(self) -> list[str]:
+        return [channel.condition() for channel in self.channels]
+
+    def _channel(self, offset: int) -> "Channel | None":
+        return next((c for c in self.channels if c.offset <= offset < c.offset + S2MM_OFFSET), None)
+
+
+class Channel:
+    """The registers and the transfer that MM2S and S2MM have in common. `offset` is that of its DMACR."""
+
+    offset: int
+    label: str
+    direction: str
+    address_register: str
+
+    def __init__(self, dma: AxiDma, settings: DmaSettings, memory: Memory, stream: Stream):
+        self.dma = dma
+        self.name = f"{dma.name} {self.label}"
+        self.stream = stream
+        self._memory = memory
+        self._length_mask = (1 << settings.length_bits) - 1
+        self._wide_address = settings.address_bits > 32
+        self._align, self._ranges = self._port(settings)
+        self.reset()
+
+    def reset(self) -> None:
+        self.control = _THRESHOLD_ONE
+        self.halted = True
+        self.idle = False
+        self.errors = 0
+        self.events = 0
+        self.address = 0
+        self.length = 0
+        self.cause = ""
+        self._busy = False
+        self._clear_stream()
+
+    def read(self, offset: int) -> int:
+        if offset == 0x00:
+            return self.control | _ALWAYS_ONE
+        if offset == 0x04:
+            return self.halted * HALTED | self.idle * IDLE | self.errors | self.events
+        if offset == 0x18:
+            return self.address & 0xFFFF_FFFF
+        if offset == 0x1C:
+            return self.address >> 32
+        return self.length if offset == 0x28 else 0
+
+    def write(self, offset: int, value: int) -> None:
+        if offset == 0x00:
+            self._write_control(value)
+        elif offset == 0x04:
+            self.events &= ~(value & _IRQS)
+        elif offset == 0x18:
+            self.address = self.address >> 32 << 32 | value
+        elif offset == 0x1C and self._wide_address:
+            self.address = self.address & 0xFFFF_FFFF | value << 32
+        elif offset == 0x28:
+            self.length = value & self._length_mask
+            self._write_length(value)
+
+    @property
+    def busy(self) -> bool:
+        """A transfer is under way."""
+        return self._busy
+
+    @property
+    def interrupt(self) -> bool:
+        """The level of mm2s_introut or s2mm_introut."""
+        return bool(self.events & self.control & _IRQS)
+
+    def _write_control(self, value: int) -> None:
+        if value & RESET:
+            self.dma.reset()
+            return
+        threshold = value & 0x00FF_0000 or _THRESHOLD_ONE
+        self.control = value & (_WRITABLE | 0xFF00_0000) | threshold
+        if any(channel.errors for channel in self.dma.channels):
+            self.control &= ~RUN
+        if self.control & RUN:
+            self.halted = False
+        elif not self._busy:
+            self._halt()
+
+    def _write_length(self, value: int) -> None:
+        if value != self.length:
+            warn(
+                f"{self.name}: LENGTH {value:,} was cut to {self.length:,}: the register has "
+                f"{self._length_mask.bit_length()} bits in this design (c_sg_length_width)"
+            )
+        if self.halted or not self.control & RUN:
+            warn(f"{self.name}: LENGTH written while the channel is halted starts nothing; {self._how_to_run()}")
+        elif self._busy:
+            warn(f"{self.name}: LENGTH written while a transfer is under way starts nothing; wait() for its end first")
+        elif self.length == 0:
+            warn(f"{self.name}: LENGTH 0 starts nothing")
+        else:
+            self._start()
+
+    def _start(self) -> None:
+        if self.address % self._align:
+            warn(
+                f"{self.name}: address {self.address:#x} is not a multiple of {self._align} bytes, the width of the "
+                "memory port, and the design includes no realignment: the hardware's result is undefined"
+            )
+        self._busy = True
+        self.idle = False
+        self._begin()
+
+    def _complete(self) -> None:
+        self._busy = False
+        self.idle = True
+        self.events |= IOC_IRQ
+        if not self.control & RUN:
+            self._halt()
+
+    def _halt(self) -> None:
+        self.halted = True
+        self.idle = False
+
+    def _fail(self, error: int, cause: str) -> None:
+        self.errors |= error
+        self.events |= ERR_IRQ
+        self.cause = f"{_ERROR_NAMES[error]}: {cause}"
+        self.dma.stop_all()
+        warn(f"{self.name} halted, {self.cause}. pynq will only say that the channel is not started")
+
+    def stop_for_error(self) -> None:
+        self.control &= ~RUN
+        if not self.halted:
+            self.events |= IOC_IRQ
+        self._busy = False
+        self._halt()
+        self._clear_stream()
+
+    def _reaches(self, nbytes: int) -> bool:
+        return any(first <= self.address and self.address + nbytes - 1 <= last for first, last in self._ranges)
+
+    def _describe_ranges(self) -> str:
+        return ", ".join(f"{first:#x}-{last:#x}" for first, last in self._ranges) or "nothing"
+
+    def _how_to_run(self) -> str:
+        if self.errors:
+            return f"after an error only a reset helps: {self.dma.name}.write({self.offset:#x}, 4), then start() again"
+        return f"start it: {self.dma.name}.{self.direction}channel.start()"
+
+    def condition(self) -> str:
+        """One sentence: what this channel is doing."""
+        who = f"{self.name} ({self.direction})"
+        if self.errors:
+            return f"{who} is halted after {self.cause}; {self._how_to_run()}"
+        if self.halted:
+            return f"{who} is halted; {self._how_to_run()}"
+        if not self._busy:
+            return f"{who} is idle" if self.idle else f"{who} runs, but no transfer was given to it"
+        return f"{who} {self._progress()}"
+
+    def _port(self, settings: DmaSettings) -> tuple[int, tuple[tuple[int, int], ...]]:
+        """Alignment in bytes and reachable ranges of this channel's memory port."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """A transfer of `length` bytes starts."""
+        raise NotImplementedError
+
+    def advance(self) -> bool:
+        """Move what can move now; whether anything did."""
+        raise NotImplementedError
+
+    def _clear_stream(self) -> None:
+        """Drop what this channel holds of its stream."""
+        raise NotImplementedError
+
+    def _progress(self) -> str:
+        """How far the transfer under way has come."""
+        raise NotImplementedError
+
+
+class SendChannel(Channel):
+    """MM2S: memory to stream. The last word of a transfer carries TLAST."""
+
+    offset = 0x00
+    label = "MM2S"
+    direction = "send"
+
+    def _port(self, settings: DmaSettings) -> tuple[int, tuple[tuple[int, int], ...]]:
+        return (1 if settings.realign_read else settings.read_bytes), settings.read_ranges
+
+    def _begin(self) -> None:
+        if not self._reaches(self.length):
+            self._fail(
+                DECODE_ERROR,
+                f"{self.length} bytes at {self.address:#x} are outside memory; this port reaches "
+                f"{self._describe_ranges()}",
+            )
+            return
+        data = self._memory.dma_read(self.address, self.length, self.name)
+        # A transfer that ends inside a word has TKEEP low for the rest of it; the sink sees zeros there.
+        padded = np.zeros(-(-len(data) // self.stream.word_bytes) * self.stream.word_bytes, dtype=np.uint8)
+        padded[: len(data)] = data
+        last = np.zeros(len(padded) // self.stream.word_bytes, dtype=bool)
+        last[-1] = True
+        self.stream.offer(padded.view(self.stream.word_dtype), last)
+
+    def advance(self) -> bool:
+        if not self._busy or self.stream.waiting:
+            return False
+        self._complete()
+        return True
+
+    def _clear_stream(self) -> None:
+        self.stream.clear()
+
+    def _progress(self) -> str:
+        total = -(-self.length // self.stream.word_bytes)
+        return f"has {self.stream.waiting} of its {total} words left, and nobody takes them"
+
+
+class ReceiveChannel(Channel):
+    """S2MM: stream to memory. A transfer ends with TLAST; LENGTH then holds the bytes that came."""
+
+    offset = S2MM_OFFSET
+    label = "S2MM"
+    direction = "recv"
+
+    def _port(self, settings: DmaSettings) -> tuple[int, tuple[tuple[int, int], ...]]:
+        return (1 if settings.realign_write else settings.write_bytes), settings.write_ranges
+
+    def _begin(self) -> None:
+        self._room = self.length
+        self._received = 0
+        self.stream.ready = True
+
+    def advance(self) -> bool:
+        if not self._busy or not self.stream.waiting:
+            return False
+        packet = self.stream.packet_words()
+        words, _ = self.stream.take(packet or self.stream.waiting)
+        data = words.view(np.uint8)
+        fits = data[: self._room - self._received]
+        if len(fits) and not self._reaches(self._received + len(fits)):
+            self._fail(
+                DECODE_ERROR,
+                f"{self._room} bytes at {self.address:#x} are outside memory; this port reaches "
+                f"{self._describe_ranges()}",
+            )
+            return True
+        if len(fits):
+            self._memory.dma_write(self.address + self._received, fits, self.name)
+        self._received += len(fits)
+        if len(fits) < len(data):
+            self._fail(
+                INTERNAL_ERROR,
+                f"the packet is longer than the buffer: {self._room} bytes were asked for and at least "
+                f"{self._received + len(data) - len(fits)} came before TLAST",
+            )
+        elif packet:
+            self.length = self._received
+            self.stream.ready = False
+            self._complete()
+        return True
+
+    def _clear_stream(self) -> None:
+        # What the accelerator still offers is the accelerator's: only a new overlay takes it away.
+        self.stream.ready = False
+
+    def _progress(self) -> str:
+        full = " (the buffer is full)" if self._received == self._room else ""
+        return f"waits for TLAST: {self._received} of {self._room} bytes came{full}"

@@ -1,0 +1,163 @@
+"""The hardware handoff (.hwh) as a machine: which IP answers where, and whose stream ends at whose.
+
+Vivado writes the .hwh with every block design; pynq reads it for the driver's view. This reads the same file for the
+hardware's view: two interfaces are connected when they name the same bus (BUSNAME).
+"""
+
+import xml.etree.ElementTree as ElementTree
+from dataclasses import dataclass
+from pathlib import Path
+
+from mlfpga.board.errors import HandoffError
+
+_UNCONNECTED = ("__NOC__", "", None)
+# IPs that pass a stream on unchanged; for a model without time they are wires.
+_WIRES = ("axis_data_fifo", "axis_register_slice", "axis_clock_converter")
+
+
+@dataclass(frozen=True)
+class Interface:
+    """A bus interface: `kind` is "axis", "aximm", …; `role` MASTER or SLAVE, INITIATOR or TARGET; `bus` its net."""
+
+    name: str
+    kind: str
+    role: str
+    bus: str | None
+
+
+@dataclass(frozen=True)
+class AddressRange:
+    """What a master reaches through its interface `master`: `instance`, from `first` to `last`."""
+
+    master: str
+    instance: str
+    first: int
+    last: int
+    memory: bool
+
+    @property
+    def size(self) -> int:
+        return self.last - self.first + 1
+
+
+@dataclass(frozen=True)
+class Module:
+    """One IP. `name` is its path in the design, `instance` what address ranges call it, `ip` its type's short name."""
+
+    name: str
+    instance: str
+    vlnv: str
+    parameters: dict[str, str]
+    interfaces: tuple[Interface, ...]
+    ranges: tuple[AddressRange, ...]
+
+    @property
+    def ip(self) -> str:
+        return self.vlnv.split(":")[2] if self.vlnv.count(":") >= 3 else ""
+
+    def number(self, parameter: str, default: int) -> int:
+        """An integer parameter, whatever the case of its name."""
+        for name, value in self.parameters.items():
+            if name.lower() == parameter:
+                return int(value, 0)
+        return default
+
+    def streams(self, role: str) -> list[Interface]:
+        return [i for i in self.interfaces if i.kind == "axis" and i.role == role and i.bus not in _UNCONNECTED]
+
+
+@dataclass(frozen=True)
+class Link:
+    """A stream from `source` to `sink`, each a module's name with the name of its interface."""
+
+    source: tuple[str, str]
+    sink: tuple[str, str]
+
+
+@dataclass(frozen=True)
+class Design:
+    """All IPs of a block design."""
+
+    path: Path
+    modules: tuple[Module, ...]
+
+    @property
+    def processor(self) -> Module:
+        for module in self.modules:
+            if module.ip == "zynq_ultra_ps_e":
+                return module
+        raise HandoffError(f"{self.path.name} has no processing system (zynq_ultra_ps_e); this board needs one")
+
+    def registers(self) -> list[tuple[Module, AddressRange]]:
+        """IPs in the programmable logic that the processor reaches, with their ranges."""
+        by_instance = {module.instance: module for module in self.modules}
+        seen, found = set(), []
+        for entry in self.processor.ranges:
+            if not entry.memory and entry.instance in by_instance and entry.instance not in seen:
+                seen.add(entry.instance)
+                found.append((by_instance[entry.instance], entry))
+        return found
+
+    def links(self) -> list[Link]:
+        """Every stream between two IPs that do something with it."""
+        sinks = {
+            interface.bus: (module, interface) for module in self.modules for interface in module.streams("TARGET")
+        }
+        found = []
+        for module in self.modules:
+            if module.ip in _WIRES:
+                continue
+            for interface in module.streams("INITIATOR"):
+                end = _follow(interface, sinks)
+                if end:
+                    found.append(Link((module.name, interface.name), (end[0].name, end[1].name)))
+        return found
+
+
+def _follow(interface: Interface, sinks: dict) -> tuple[Module, Interface] | None:
+    """The end of a stream, behind any FIFOs and register slices."""
+    end = sinks.get(interface.bus)
+    while end and end[0].ip in _WIRES:
+        onward = end[0].streams("INITIATOR")
+        end = sinks.get(onward[0].bus) if onward else None
+    return end
+
+
+def read_design(path: Path | str) -> Design:
+    """Parse a .hwh. Raises HandoffError if it is missing, cut short, or not a hardware handoff."""
+    path = Path(path)
+    try:
+        root = ElementTree.parse(path).getroot()
+    except FileNotFoundError:
+        raise HandoffError(
+            f"{path} does not exist; pynq needs the hardware handoff beside the bitstream, with the same stem"
+        ) from None
+    except ElementTree.ParseError as error:
+        raise HandoffError(f"{path} is not a whole hardware handoff: {error}; write it again") from None
+    modules = root.findall("./MODULES/MODULE")
+    if not modules:
+        raise HandoffError(f"{path} lists no modules; it is not the hardware handoff of a block design")
+    return Design(path, tuple(_module(element) for element in modules))
+
+
+def _module(element: ElementTree.Element) -> Module:
+    return Module(
+        name=element.get("FULLNAME", element.get("INSTANCE", "")).strip("/"),
+        instance=element.get("INSTANCE", ""),
+        vlnv=element.get("VLNV", ""),
+        parameters={p.get("NAME", ""): p.get("VALUE", "") for p in element.findall("./PARAMETERS/PARAMETER")},
+        interfaces=tuple(
+            Interface(i.get("NAME", ""), i.get("VLNV", "::").split(":")[2], i.get("TYPE", ""), i.get("BUSNAME"))
+            for i in element.findall("./BUSINTERFACES/BUSINTERFACE")
+        ),
+        ranges=tuple(
+            AddressRange(
+                r.get("MASTERBUSINTERFACE", ""),
+                r.get("INSTANCE", ""),
+                int(r.get("BASEVALUE", "0"), 0),
+                int(r.get("HIGHVALUE", "0"), 0),
+                r.get("MEMTYPE") == "MEMORY",
+            )
+            for r in element.findall("./MEMORYMAP/MEMRANGE")
+        ),
+    )

@@ -1,0 +1,124 @@
+"""The virtual AUP-ZU3 as pynq sees it: a `pynq.Device` like the one for the board it runs on.
+
+Everything above it is pynq as installed: Overlay, allocate, MMIO, Clocks and the drivers are not patched.
+"""
+
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pynq
+from pynq.buffer import PynqBuffer
+from pynqmetadata.frontends import Metadata
+from pynqmetadata.views.runtime import RuntimeMetadataParser
+
+from mlfpga.board.accelerator import Model
+from mlfpga.board.design import read_design
+from mlfpga.board.errors import HandoffError, warn
+from mlfpga.board.machine import Machine
+from mlfpga.board.window import RegisterWindow
+
+# pynq.allocate() looks for the memory bank at address 0 under this name.
+_PS_MEMORY = {"base_address": 0, "size": 2 << 30, "type": "DDR4", "used": 1, "streaming": False, "idx": 0}
+
+
+class VirtualBoard(pynq.Device):
+    """One virtual AUP-ZU3.
+
+    machine  what the registers and the memory do
+    models   simulation models by name of the IP, used before those that lie beside the overlay
+    virtual  True: what is measured here is the simulation's time, not the board's
+    """
+
+    # The lowest number wins; a board's own device has 50. Nothing imports this module on a board.
+    _probe_priority_ = 40
+
+    @classmethod
+    def _probe_(cls) -> list["VirtualBoard"]:
+        return [cls()]
+
+    def __init__(self, tag: str = "virtual_aup_zu3"):
+        super().__init__(tag)
+        self.name = "AUP-ZU3 (virtual)"
+        self.arch = "aarch64"  # pynq.Clocks chooses the clock registers by it
+        self.capabilities = {"MEMORY_MAPPED": True}
+        self.virtual = True
+        self.machine = Machine()
+        self.models: dict[str, Model] = {}
+
+    def mmap(self, base_addr: int, length: int) -> RegisterWindow:
+        """The registers from a physical address, as an array."""
+        return RegisterWindow(self.machine, base_addr, length >> 2)
+
+    def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> RuntimeMetadataParser:
+        """What pynq knows about an overlay, read from the .hwh beside the bitstream."""
+        handoff = Path(bitfile_name).with_suffix(".hwh")
+        read_design(handoff).processor  # noqa: B018 - says what is wrong with the file before pynq trips over it
+        try:
+            parser = RuntimeMetadataParser(Metadata(input=handoff))
+        except Exception as error:
+            raise HandoffError(f"pynq cannot read {handoff}: {type(error).__name__}: {error}") from error
+        parser.mem_dict["PSDDR"] = dict(_PS_MEMORY)
+        return parser
+
+    def download(self, bitstream, parser=None) -> None:
+        """Load an overlay: the programmable logic becomes what the .hwh describes."""
+        path = Path(bitstream.bitfile_name)
+        self.machine.configure(read_design(path.with_suffix(".hwh")), self.models, path.parent)
+        self.post_download(bitstream, parser, self.name)
+
+    def gen_cache(self, bitstream, parser=None) -> None:
+        """pynq keeps the metadata of the loaded bitstream between processes; a virtual board ends with its process."""
+
+    def shutdown(self) -> None:
+        """Nothing runs in the logic that would have to be quiet before it is replaced."""
+
+    def allocate(self, shape, dtype, cacheable: bool = True, **_) -> PynqBuffer:
+        """A buffer in contiguous memory. Without caching, the CPU works on DDR's copy itself."""
+        dtype = np.dtype(dtype)
+        nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        memory = self.machine.memory
+        address = memory.allocate(nbytes)
+        data = (memory.cpu if cacheable else memory.ddr)(address, nbytes)
+        buffer = PynqBuffer(
+            shape, dtype, buffer=data, device=self, device_address=address, bo=address, coherent=not cacheable
+        )
+        buffer.memory = memory
+        buffer.pointer = _Allocation(buffer, address)
+        buffer.return_to = self
+        return buffer
+
+    def return_pointer(self, allocation: "_Allocation") -> None:
+        """Called by PynqBuffer.freebuffer()."""
+        allocation.mark_freed()
+        self.machine.memory.free(allocation.address)
+
+    def flush(self, bo: int, offset: int, vaddr: int, nbytes: int) -> None:
+        if self._is_buffer(bo + offset, nbytes, vaddr, "flush"):
+            self.machine.memory.flush(bo + offset, nbytes)
+
+    def invalidate(self, bo: int, offset: int, vaddr: int, nbytes: int) -> None:
+        if self._is_buffer(bo + offset, nbytes, vaddr, "invalidate"):
+            self.machine.memory.invalidate(bo + offset, nbytes)
+
+    def _is_buffer(self, address: int, nbytes: int, vaddr: int, what: str) -> bool:
+        if self.machine.memory.is_cpu_view(address, nbytes, vaddr):
+            return True
+        warn(
+            f"{what}: this array is outside contiguous memory, though pynq calls it a PynqBuffer; a copy and the result "
+            "of arithmetic (buffer.copy(), buffer * 2) are. Write into an allocated buffer instead: buffer[:] = values"
+        )
+        return False
+
+
+class _Allocation:
+    """Stands for a buffer's memory. Tells the buffer when it is freed, so that it is freed once."""
+
+    def __init__(self, buffer: PynqBuffer, address: int):
+        self.address = address
+        self._buffer = weakref.ref(buffer)
+
+    def mark_freed(self) -> None:
+        buffer = self._buffer()
+        if buffer is not None:
+            buffer.freed = True

@@ -1,0 +1,61 @@
+"""AXI4-Stream links between the DMA and the accelerators."""
+
+import numpy as np
+
+
+class Stream:
+    """One AXI4-Stream link: the words that its source offers and its sink has not taken yet.
+
+    TVALID is `waiting > 0`; TREADY is what the sink says in `ready`. Both ends look at each other, as the handshake
+    does: a source may hold its words back until the sink is ready.
+
+    name   of the link, e.g. "axi_dma_0.M_AXIS_MM2S"
+    bits   TDATA's width
+    ready  whether the sink would take words now
+    """
+
+    def __init__(self, name: str, bits: int):
+        self.name = name
+        self.bits = bits
+        self.ready = False
+        self.clear()
+
+    @property
+    def word_dtype(self) -> np.dtype:
+        return np.dtype(f"<u{self.bits // 8}")
+
+    @property
+    def word_bytes(self) -> int:
+        return self.bits // 8
+
+    @property
+    def waiting(self) -> int:
+        """Words offered and not taken."""
+        return len(self._words)
+
+    @property
+    def last(self) -> np.ndarray:
+        """TLAST flags (bool) of the waiting words."""
+        return self._last
+
+    def packet_words(self) -> int:
+        """Words up to the first TLAST, that one included; 0 if none of the waiting words carries TLAST."""
+        ends = np.flatnonzero(self._last)
+        return int(ends[0]) + 1 if len(ends) else 0
+
+    def offer(self, words: np.ndarray, last: np.ndarray) -> None:
+        """The source puts words (`word_dtype`) with their TLAST flags behind those already waiting."""
+        if self.waiting:
+            words, last = np.concatenate([self._words, words]), np.concatenate([self._last, last])
+        self._words, self._last = words, last
+
+    def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """The sink takes the first `count` waiting words with their TLAST flags."""
+        words, self._words = self._words[:count], self._words[count:]
+        last, self._last = self._last[:count], self._last[count:]
+        return words, last
+
+    def clear(self) -> None:
+        """The source withdraws what it offered, as a reset does."""
+        self._words = np.empty(0, dtype=self.word_dtype)
+        self._last = np.empty(0, dtype=bool)
