@@ -16,6 +16,9 @@ from mlfpga.course.stages import BOARD_KERNEL, HOST_KERNEL
 # TensorFlow's start-up chatter and the debugger's warning about frozen modules would stand in every notebook.
 QUIET = {"TF_CPP_MIN_LOG_LEVEL": "2", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
 
+# What ipykernel can do; without it the kernel warns of unencrypted messages at every start.
+METADATA = {"debugger": True, "supported_encryption": ["curve"]}
+
 
 def kernel_specs(host_python: Path, board_python: Path) -> dict[str, dict]:
     """The content of both `kernel.json` files, by kernel name."""
@@ -47,7 +50,7 @@ def _spec(display_name: str, python: Path, module: str) -> dict:
         "display_name": display_name,
         "language": "python",
         "env": QUIET,
-        "metadata": {"debugger": True},
+        "metadata": METADATA,
     }
 
 

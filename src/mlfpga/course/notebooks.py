@@ -90,7 +90,6 @@ class _Run(threading.Thread):
         self.numbers = {index: number for number, index in enumerate(code, start=1)}
         self.cells = len(code)
         self.cell = 0
-        self.seconds = 0.0
         self.failure: str | None = None
         self.client = NotebookClient(
             notebook,
@@ -100,7 +99,8 @@ class _Run(threading.Thread):
             on_cell_execute=self._note_cell,
             shutdown_kernel="graceful",
         )
-        self._started = time.monotonic()
+        self._began = time.monotonic()
+        self._ended: float | None = None
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task | None = None
         self._crash: BaseException | None = None
@@ -128,14 +128,13 @@ class _Run(threading.Thread):
         except BaseException as error:  # handed to the main thread, which raises it
             self._crash = error
         finally:
-            self.seconds = time.monotonic() - self._started
+            self._ended = time.monotonic()
             self._loop.close()
 
-    def is_alive(self) -> bool:
-        alive = super().is_alive()
-        if alive:
-            self.seconds = time.monotonic() - self._started
-        return alive
+    @property
+    def seconds(self) -> float:
+        """How long it has taken, or took."""
+        return (self._ended or time.monotonic()) - self._began
 
     def stop(self) -> None:
         """Interrupt the cell as Jupyter's stop button does; if it does not end in time, end the kernel."""
@@ -143,7 +142,7 @@ class _Run(threading.Thread):
         if manager is not None and manager.has_kernel:
             asyncio.run_coroutine_threadsafe(manager.interrupt_kernel(), self._loop)
             self.join(TIDY_UP_SECONDS)
-        if super().is_alive() and self._task is not None:
+        if self.is_alive() and self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
             self.join(TIDY_UP_SECONDS)
 

@@ -1,0 +1,41 @@
+# The course's commands. Each sets up what it needs first (make help lists them; README.md explains them).
+
+PYTHON ?= python3
+DATASET ?= $(or $(MLFPGA_DATASET),digits)
+HOST := .venv/host/bin
+BOARD := .venv/board/bin
+KERNELS := {'mlfpga-host', 'aup-zu3-virtual'}
+
+.DEFAULT_GOAL := help
+.PHONY: help setup labs test lab figures report lock clean
+
+help:  ## list these commands
+	@echo "make COMMAND, where COMMAND is one of"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+
+setup:  ## set up both environments under .venv/ (every other command does this first)
+	@$(PYTHON) environments/setup.py
+
+labs: setup  ## run labs 01-05 in order and write the report; DATASET=mnist for MNIST, FRESH=1 to run all again
+	@$(HOST)/mlfpga run --dataset $(DATASET) $(if $(FRESH),--fresh)
+
+test: setup  ## run every test, in both environments; this executes every notebook
+	$(HOST)/ruff check .
+	$(HOST)/ruff format --check .
+	$(HOST)/python -m pytest tests --ignore=tests/board
+	$(BOARD)/python -m pytest tests/board tests/formats tests/bundle
+
+lab: setup  ## open JupyterLab with both kernels
+	$(HOST)/jupyter lab --KernelSpecManager.allowed_kernelspecs="$(KERNELS)"
+
+figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path for one group
+	@$(HOST)/mlfpga figures $(if $(ONLY),--only $(ONLY))
+
+report: setup  ## write build/report/index.html from the stages that are finished
+	@$(HOST)/mlfpga report --dataset $(DATASET)
+
+lock: setup  ## resolve the packages anew: environments/*.lock and environment.yaml
+	@$(HOST)/python environments/lock.py
+
+clean:  ## remove everything that was built (build/); the environments stay
+	rm -rf build

@@ -1,0 +1,65 @@
+"""Resolve the packages of both environments anew: environments/{host,board}.lock and environment.yaml.
+
+Called by `make lock`; the ranges are those of pyproject.toml. The conda environment of the workshop machine gets the
+very pins of host.lock, so that `make` and conda users work with the same packages.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+LOCKS = ROOT / "environments"
+EXTRAS = {"host": ("host", "test"), "board": ("board", "test")}
+PYTHON = "3.11"
+
+CONDA_HEAD = f"""\
+# The workshop machine as a conda environment: the same pins as environments/host.lock, written by `make lock`.
+#     conda env create -f environment.yaml && conda activate mlfpga && python -m mlfpga.course.kernels
+name: mlfpga
+channels:
+  - conda-forge
+  - nodefaults
+dependencies:
+  - python={PYTHON}
+  - pip
+  - pip:
+      - -e .
+"""
+
+
+def resolve(name: str) -> None:
+    """Write `environments/<name>.lock` from the extras of pyproject.toml."""
+    extras = [word for extra in EXTRAS[name] for word in ("--extra", extra)]
+    command = [str(ROOT / ".venv" / "tools" / "bin" / "uv"), "pip", "compile", "--quiet", "pyproject.toml", *extras]
+    command += ["--python-version", PYTHON, "--python-platform", "linux", "--no-annotate"]
+    command += ["--custom-compile-command", "make lock", "--upgrade", "--output-file", f"environments/{name}.lock"]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def pins(lock: str) -> list[str]:
+    """The `name==version` lines of a lock."""
+    return [line for line in lock.splitlines() if line and not line.startswith("#")]
+
+
+def conda_environment(lock: str) -> str:
+    """The text of environment.yaml for a lock."""
+    return CONDA_HEAD + "".join(f"      - {pin}\n" for pin in pins(lock))
+
+
+def main() -> int:
+    """Resolve both, then write environment.yaml."""
+    for name in EXTRAS:
+        try:
+            resolve(name)
+        except subprocess.CalledProcessError:
+            print(
+                f"environments/{name}.lock was not changed: the packages cannot be resolved, see above", file=sys.stderr
+            )
+            return 1
+    (ROOT / "environment.yaml").write_text(conda_environment((LOCKS / "host.lock").read_text()))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
