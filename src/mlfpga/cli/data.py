@@ -1,0 +1,62 @@
+"""Numbers in, numbers out: `data` and `simulate`."""
+
+import argparse
+from pathlib import Path
+
+from mlfpga.cli.verbs import add_verb
+
+
+def add_verbs(verbs) -> None:
+    """Add this module's verbs."""
+    data = add_verb(
+        verbs,
+        "data",
+        "Load a dataset, verify it and describe it; mnist is downloaded once if it is not on this machine",
+        work_data,
+        """
+mlfpga data digits
+MLFPGA_DATA=/folder/with/files mlfpga data mnist
+""",
+    )
+    data.add_argument("name", help="digits or mnist")
+
+    simulate = add_verb(
+        verbs,
+        "simulate",
+        "Feed samples to an accelerator's C simulation and print, or keep, its outputs",
+        work_simulate,
+        """
+mlfpga simulate build/digits/accelerator x.npy                  print the class of every sample
+mlfpga simulate build/digits/accelerator x.npy --output y.npy   keep the raw outputs instead
+""",
+    )
+    simulate.add_argument("folder", type=Path, help="the accelerator stage, or any folder with accelerator.json")
+    simulate.add_argument("input", type=Path, help="NumPy file with samples, in engineering units")
+    simulate.add_argument("--output", type=Path, help="write the outputs to this NumPy file")
+    simulate.add_argument("--saturate", action="store_true", help="clip values outside the input format's range")
+
+
+def work_data(chosen: argparse.Namespace) -> None:
+    from mlfpga import datasets
+
+    print(datasets.load(chosen.name).describe())
+
+
+def work_simulate(chosen: argparse.Namespace) -> None:
+    import numpy as np
+
+    from mlfpga.accelerators import Accelerator
+    from mlfpga.artifacts import writing
+
+    accelerator = Accelerator.load(chosen.folder)
+    samples = np.load(chosen.input)
+    if samples.shape == accelerator.input.shape:
+        samples = samples[np.newaxis]
+    outputs = accelerator.predict(samples, saturate=chosen.saturate)
+    if chosen.output:
+        with writing(chosen.output) as temporary:
+            np.save(temporary, outputs)
+        print(f"{len(outputs)} outputs of shape {accelerator.output.shape} are in {chosen.output}")
+    else:
+        for sample, scores in enumerate(outputs):
+            print(f"sample {sample}: class {int(np.argmax(scores))}, outputs {np.array2string(scores, precision=4)}")

@@ -1,0 +1,30 @@
+"""How a verb is added: one helper, so that all look alike."""
+
+import argparse
+from collections.abc import Callable
+
+Work = Callable[[argparse.Namespace], int | None]
+
+
+def add_verb(verbs, name: str, summary: str, work: Work | None = None, examples: str = "") -> argparse.ArgumentParser:
+    """Add a verb whose help shows `summary` and `examples`; `work` does it and returns an exit code (None: 0)."""
+    verb = verbs.add_parser(
+        name,
+        help=summary[0].lower() + summary[1:],
+        description=summary + ".",
+        epilog=examples and "examples:\n" + "".join(f"  {line}\n" for line in examples.strip().splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if work is not None:
+        verb.set_defaults(work=work)
+    return verb
+
+
+def add_group(verbs, name: str, summary: str, examples: str = ""):
+    """Add a verb that has verbs of its own; returns where to add them."""
+    return add_verb(verbs, name, summary, examples=examples).add_subparsers(metavar="ACTION", required=True)
+
+
+def add_dataset(verb: argparse.ArgumentParser) -> None:
+    """The option that chooses the dataset, with the same default as in the labs."""
+    verb.add_argument("--dataset", help="digits or mnist (default: MLFPGA_DATASET, else digits)")
