@@ -1,0 +1,74 @@
+"""Block designs: runs the Tcl of `vivado/` without Vivado, checks, draws and hands them off; runs Vivado when present.
+
+    design = dry_run("vivado/build.tcl", {"clock_mhz": 100.0, ...}, ips=[accelerator_ip("mlfpga:hls:mlp_axi:1.0", 32, 32)])
+    design.address_map(), design.check(), design.draw("design.svg"), design.write_hwh("overlay.hwh")
+
+Needs only Python with its Tcl interpreter (and matplotlib for pictures).
+"""
+
+import tempfile
+from pathlib import Path
+
+from mlfpga.blockdesign.bitstream import is_standin
+from mlfpga.blockdesign.catalogue import CatalogueError, accelerator_ip, load_catalogue
+from mlfpga.blockdesign.checks import BOARD_PART, Finding
+from mlfpga.blockdesign.design import AddressRow, Design, Where
+from mlfpga.blockdesign.recorder import Recorder
+from mlfpga.blockdesign.sandbox import Sandbox, ScriptError
+from mlfpga.blockdesign.settings import settings_text
+from mlfpga.blockdesign.vivado import BuildError, BuildResult, build, find_vivado
+
+__all__ = [
+    "BOARD_PART",
+    "AddressRow",
+    "BuildError",
+    "BuildResult",
+    "CatalogueError",
+    "Design",
+    "DesignError",
+    "Finding",
+    "ScriptError",
+    "Where",
+    "accelerator_ip",
+    "build",
+    "dry_run",
+    "find_vivado",
+    "is_standin",
+]
+
+
+class DesignError(Exception):
+    """A script ran, but what it built is wrong. `findings` says what, `design` is what there is."""
+
+    def __init__(self, design: Design, findings: list[Finding]):
+        self.design, self.findings = design, findings
+        super().__init__("\n".join(map(str, findings)))
+
+
+def dry_run(script, settings: dict | None = None, ips=(), check: bool = True, seconds: float = 20) -> Design:
+    """Run a build script (or any script made of the commands that the recorder knows) without Vivado.
+
+    script: the Tcl file; it may read files in its own folder only, and nothing that it does is really done
+    settings: overrides of vivado/settings.tcl, by name
+    ips: catalogue entries besides the built-in ones; see `accelerator_ip`
+    check: raise DesignError if the design has errors; else leave them to `Design.check`
+    seconds: limit on the run
+    Raises ScriptError, with file and line, if a command fails or is not known.
+    """
+    script = Path(script).resolve()
+    if not script.is_file():
+        raise FileNotFoundError(f"there is no script {script}")
+    files: set[str] = set()
+    recorder = Recorder(load_catalogue(ips), files)
+    with tempfile.TemporaryDirectory(prefix="mlfpga-dry-run-") as folder:
+        overrides = Path(folder, "settings.tcl")
+        overrides.write_text(settings_text(settings or {}), encoding="utf-8")
+        sandbox = Sandbox(recorder.commands(), [script.parent, folder], files, seconds)
+        recorder.sandbox = sandbox
+        sandbox.run(script, [overrides])
+    design = recorder.design
+    design.output = sandbox.output
+    errors = [finding for finding in design.check() if finding.severity == "error"] if check else []
+    if errors:
+        raise DesignError(design, errors)
+    return design

@@ -1,0 +1,48 @@
+"""The signals of AXI4, AXI4-Lite and AXI4-Stream: who drives them and how wide they are (AMBA IHI 0022, IHI 0051)."""
+
+AXIMM = "xilinx.com:interface:aximm:1.0"
+AXIS = "xilinx.com:interface:axis:1.0"
+
+_ADDRESS = "ADDR LEN SIZE BURST LOCK CACHE PROT QOS ID USER VALID READY"
+_FIXED_WIDTH = {"LEN": 8, "SIZE": 3, "BURST": 2, "CACHE": 4, "PROT": 3, "QOS": 4, "REGION": 4, "RESP": 2}
+
+READ = [f"AR{name}" for name in _ADDRESS.split()] + "RDATA RRESP RLAST RID RVALID RREADY".split()
+WRITE = [f"AW{name}" for name in _ADDRESS.split()] + "WDATA WSTRB WLAST WVALID WREADY BRESP BID BVALID BREADY".split()
+
+# What a group name in the catalogue stands for.
+GROUPS = {
+    "lite": "AWADDR AWVALID AWREADY WDATA WSTRB WVALID WREADY BRESP BVALID BREADY "
+    "ARADDR ARVALID ARREADY RDATA RRESP RVALID RREADY".split(),
+    "full": WRITE + READ,
+    "stream": "TDATA TKEEP TLAST TVALID TREADY".split(),
+}
+
+
+def master_drives(signal: str) -> bool:
+    """Whether the master (or the stream's source) drives a signal, by its logical name.
+
+    >>> master_drives("AWVALID"), master_drives("RDATA"), master_drives("RREADY"), master_drives("TREADY")
+    (True, False, True, False)
+    """
+    answer = signal[0] in "RB"
+    return answer if signal.endswith("READY") else not answer
+
+
+def signal_width(signal: str, data_bits: int, address_bits: int = 0, id_bits: int = 0, user_bits: int = 0):
+    """Width of a signal in bits, or None for a single wire.
+
+    >>> signal_width("WSTRB", 64), signal_width("TLAST", 32), signal_width("ARADDR", 64, 40)
+    (8, None, 40)
+    """
+    name = signal[1:] if signal[0] in "RWBT" else signal[2:]
+    if name == "DATA":
+        return data_bits
+    if name in ("STRB", "KEEP"):
+        return data_bits // 8
+    if name == "ADDR":
+        return address_bits
+    if name == "ID":
+        return id_bits or None
+    if name == "USER":
+        return user_bits or None
+    return _FIXED_WIDTH.get(name)

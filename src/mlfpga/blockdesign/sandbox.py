@@ -1,0 +1,238 @@
+"""Runs a Tcl script with commands of our own, and nothing that could touch the machine.
+
+The script runs in a *safe interpreter* (Tcl's own: `interp create -safe`), which has no exec, open, socket, load, cd,
+glob, file or exit. What a build script needs of those comes back as commands that look at the script's own folder only
+and never write. Every call knows the file and line of the script it came from.
+"""
+
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from mlfpga.blockdesign.design import Where
+
+# Looks for the innermost frame that has a file: the line a reader would point at.
+_LOCATE = """
+namespace eval ::dry {
+    proc locate {} {
+        for {set level [info frame]} {$level > 0} {incr level -1} {
+            set frame [info frame $level]
+            if {[dict exists $frame file]} {
+                return [list [dict get $frame file] [dict get $frame line]]
+            }
+        }
+        return {}
+    }
+}
+"""
+
+# tkinter cannot hand an exception to Tcl's `catch`, so a command returns (code, result) and Tcl raises the error.
+_DISPATCH = """
+interp create -safe script
+proc dispatch {args} {
+    lassign [python_command {*}$args] code result
+    return -code $code $result
+}
+"""
+
+_REFUSED = ("exec", "open", "socket", "load", "cd", "glob", "unload", "encoding", "fconfigure")
+_HARMFUL = ("after", "vwait", "update", "interp", "fileevent", "fcopy")
+_PATH_QUESTIONS = ("join", "dirname", "tail", "rootname", "extension", "split", "pathtype")
+_INSIDE_QUESTIONS = ("exists", "isfile", "isdirectory")
+_WRITES = ("mkdir", "copy", "rename", "delete")
+
+
+class ScriptError(Exception):
+    """A script failed; `where` is the line, or None if it cannot be told."""
+
+    def __init__(self, message: str, where: Where | None):
+        super().__init__(f"{where}: {message}" if where else message)
+        self.message, self.where = message, where
+
+
+class CommandError(Exception):
+    """Raised by a command to fail as a Tcl error would: the script may catch it."""
+
+
+class Sandbox:
+    """A Tcl interpreter for one script.
+
+    commands: name -> function of the command's words (strings) that returns a string, or a list for a Tcl list;
+        it raises CommandError to fail
+    roots: folders whose files the script may read
+    files: paths that exist for the script although nothing has written them (what the recorded tools would have made)
+    seconds: limit on the run; an endless loop ends there
+    """
+
+    def __init__(self, commands: dict[str, Callable], roots, files: set, seconds: float = 20):
+        self._tcl = _new_interpreter()
+        self._roots = [Path(root).resolve() for root in roots]
+        self._files, self._seconds = files, seconds
+        self._scripts: list[Path] = []
+        self._commands = commands | {"puts": self._puts, "file": self._file, "exit": self._exit, "pwd": self._pwd}
+        self._commands |= {name: self._refuser(name) for name in _REFUSED}
+        self._last_error: tuple[str, Where | None] | None = None
+        self._exit_code: int | None = None
+        self.output: list[str] = []
+        self._prepare()
+
+    @property
+    def where(self) -> Where | None:
+        """The line of the script that is being executed."""
+        place = self._tcl.splitlist(self._tcl.eval("script eval ::dry::locate"))
+        return Where(place[0], int(place[1])) if place else None
+
+    def run(self, script, arguments=()) -> None:
+        """Run a script file. ScriptError with its file and line if it fails, or ends with a non-zero exit code."""
+        self._tcl.eval(f"interp limit script time -seconds {int(time.time() + self._seconds) + 1}")
+        self._tcl.call("script", "eval", ["set", "argv", list(map(str, arguments))])
+        self._tcl.call("script", "eval", ["set", "argc", len(arguments)])
+        try:
+            self._source(str(script))
+        except self._error as error:
+            self._failed(str(error))
+        if self._exit_code:
+            self._failed(f"the script ended with exit code {self._exit_code}")
+
+    def split(self, text: str) -> tuple:
+        """The elements of a Tcl list."""
+        try:
+            return self._tcl.splitlist(text)
+        except self._error as error:
+            raise CommandError(f"not a list: {error}") from error
+
+    def resolve(self, path) -> Path:
+        """An absolute path; relative ones start at the script's folder."""
+        return (self._roots[0] / path).resolve()
+
+    def _prepare(self):
+        import tkinter
+
+        self._error = tkinter.TclError
+        self._tcl.eval(_DISPATCH)
+        self._tcl.createcommand("python_command", self._call)
+        self._tcl.eval("proc run_file {path} {interp invokehidden script source $path}")
+        self._tcl.eval("interp alias script source {} run_inside")
+        self._tcl.eval("proc run_inside {path} {run_file [dispatch permit $path]}")
+        self._commands["permit"] = self._permit
+        self._tcl.call("script", "eval", _LOCATE)
+        for name in _HARMFUL:
+            self._tcl.eval(f"interp hide script {name}")
+        for name in [*self._commands, "unknown"]:
+            self._tcl.eval(f"interp alias script {name} {{}} dispatch {name}")
+
+    def _call(self, name, *words):
+        """Called by Tcl for each of our commands. Code 0 is success, 1 an error that the script may catch."""
+        try:
+            if name not in self._commands:
+                raise CommandError(f'unknown command "{words[0] if words else name}"')
+            result = self._commands[name](*words)
+            return 0, "" if result is None else result
+        except CommandError as error:
+            message = str(error) if name in ("unknown", "permit") else f"{name}: {error}"
+        except TypeError as error:
+            message = f"{name}: wrong arguments ({error})"
+        self._last_error = message, self.where
+        return 1, message
+
+    def _source(self, path):
+        self._tcl.call("run_file", path)
+
+    def _failed(self, message):
+        """Raise the error at the place where it first happened, also if the script caught it and then gave up."""
+        caught, where = self._last_error or (None, None)
+        trace = self._tcl.eval("script eval {set ::errorInfo}")
+        if caught is not None and caught in trace:
+            raise ScriptError(caught, where)
+        if "time limit exceeded" in message:
+            raise ScriptError(f"stopped after {self._seconds:g} s: is there an endless loop?", self._place(trace))
+        raise ScriptError(trace.splitlines()[0] if self._exit_code and trace else message, self._place(trace))
+
+    def _place(self, trace):
+        """The line of a plain Tcl error, from its stack trace."""
+        match = re.search(r'\(file "([^"]+)" line (\d+)\)', trace)
+        procedure = re.search(r'\(procedure "([^"]+)" line (\d+)\)', trace)
+        if procedure and (not match or procedure.start() < match.start()):
+            return self._line_in_procedure(procedure[1], int(procedure[2]))
+        return Where(match[1], int(match[2])) if match else None
+
+    def _line_in_procedure(self, name, line):
+        for script in self._scripts:
+            for number, text in enumerate(script.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+                if text.split()[:2] == ["proc", name.removeprefix("::")]:
+                    return Where(str(script), number + line - 1)
+        return None
+
+    def _permit(self, path):
+        """The path, if the script may read it."""
+        resolved = self.resolve(path)
+        if not self._inside(resolved):
+            raise CommandError(f'source "{path}" is refused: a dry run reads only files in the folder of its script')
+        if not resolved.is_file():
+            raise CommandError(f'source: there is no file "{path}"')
+        self._scripts.append(resolved)
+        return str(resolved)
+
+    def _inside(self, path: Path) -> bool:
+        return any(path == root or root in path.parents for root in self._roots)
+
+    def _puts(self, *words):
+        words = [word for word in words if word != "-nonewline"]
+        if len(words) == 2 and words[0] not in ("stdout", "stderr"):
+            raise CommandError("writing files is refused in a dry run")
+        self.output.append(words[-1] if words else "")
+
+    def _pwd(self):
+        return str(self._roots[0])
+
+    def _exit(self, code="0"):
+        self._exit_code = int(code)
+        # Nothing may follow an exit; this error cannot be mistaken for one of the script's.
+        self._tcl.eval("interp limit script commands -value 1")
+        return ""
+
+    def _file(self, question, *words):
+        if question in _PATH_QUESTIONS:
+            return self._tcl.call("file", question, *words)
+        if question == "normalize":
+            return str(self.resolve(words[0]))
+        if question in _INSIDE_QUESTIONS:
+            return self._exists(question, words[0])
+        if question in _WRITES:
+            return self._write(question, [word for word in words if not word.startswith("-")])
+        raise CommandError(f"file {question} is refused in a dry run")
+
+    def _exists(self, question, path):
+        resolved = self.resolve(path)
+        if str(resolved) in self._files:
+            return int(question != "isdirectory")
+        if not self._inside(resolved):
+            return 0
+        return int(getattr(resolved, {"isfile": "is_file", "isdirectory": "is_dir"}.get(question, question))())
+
+    def _write(self, question, paths):
+        """Nothing is written: a copy of a file that the recorded tools would have made exists from now on, too."""
+        if question in ("copy", "rename"):
+            source, target = (self.resolve(path) for path in paths)
+            if str(source) not in self._files:
+                raise CommandError(f'there is no file "{paths[0]}" to {question}')
+            self._files.add(str(target))
+        return ""
+
+    def _refuser(self, name):
+        def refuse(*words):
+            raise CommandError("refused in a dry run: a script cannot start programs or reach files and the network")
+
+        return refuse
+
+
+def _new_interpreter():
+    try:
+        import tkinter
+    except ImportError as error:
+        raise RuntimeError(
+            "the dry run needs Python's Tcl interpreter, which this Python lacks; "
+            "install it (Debian and Ubuntu: apt install python3-tk)"
+        ) from error
+    return tkinter.Tcl()

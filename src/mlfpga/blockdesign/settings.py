@@ -1,0 +1,27 @@
+"""Settings files: overrides of vivado/settings.tcl, written as Tcl."""
+
+import re
+from pathlib import Path
+
+
+def settings_text(settings: dict) -> str:
+    """A Tcl file that sets `settings(name)` for each name. Values become text; a path becomes an absolute one.
+
+    Values are quoted as Tcl words, so that none can end its word and run as a command.
+    """
+    lines = ["# Written by mlfpga: overrides of vivado/settings.tcl.\n"]
+    for name, value in settings.items():
+        if not re.fullmatch(r"\w+", name):
+            raise ValueError(f'setting name "{name}" is not a word')
+        text = str(value.resolve()) if isinstance(value, Path) else str(value)
+        lines.append(f"set settings({name}) {_word(text)}\n")
+    return "".join(lines)
+
+
+def _word(text: str) -> str:
+    """Text as one Tcl word in double quotes.
+
+    >>> print(_word('a [exit] $b "c"'))
+    "a \\[exit] \\$b \\"c\\""
+    """
+    return '"' + re.sub(r'([\\"$\[])', r"\\\1", text) + '"'

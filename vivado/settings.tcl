@@ -1,0 +1,46 @@
+# What one build needs to know. Each line below is the default and says what it means.
+#
+# To change some of them, write a Tcl file with lines like
+#     set settings(clock_mhz) 150.0
+# and give its path to the build:
+#     vivado -mode batch -source vivado/build.tcl -tclargs my_settings.tcl
+
+# The accelerator: its IP (vendor:library:name:version), the name of its cell, and the folder with the exported IP.
+set settings(accelerator_vlnv) "mlfpga:hls:accelerator_axi:1.0"
+set settings(accelerator_name) "accelerator_0"
+set settings(ip_repository)    ""
+
+# Width of the accelerator's input stream in bits: 32 or 64. (The DMA takes the output stream's width from the wire.)
+set settings(stream_bits) 32
+
+# Clock of everything in the programmable logic, in MHz.
+set settings(clock_mhz) 100.0
+
+# The board: its part, and how much DDR4 it carries (8GB or 4GB). Board files are not needed.
+set settings(part)          "xczu3eg-sfvc784-2-e"
+set settings(board_variant) "8GB"
+
+# Names: of the block design, and the stem that overlay.bit, overlay.hwh and overlay.xsa share (PYNQ wants one stem).
+set settings(design_name)  "accelerator_system"
+set settings(overlay_name) "overlay"
+
+# Where the Vivado project is made (an old one is replaced) and where the results go; jobs is the number of processes.
+set settings(project_folder) "vivado_project"
+set settings(output_folder)  "vivado_output"
+set settings(jobs)           2
+
+# The overrides. A misspelt name would silently build something else, so only the names above are taken.
+set known_settings [array names settings]
+if {[info exists argv] && [llength $argv] > 0} {
+    source [lindex $argv 0]
+}
+foreach name [array names settings] {
+    if {$name ni $known_settings} {
+        error "settings: unknown name \"$name\"; choose from [lsort $known_settings]"
+    }
+}
+foreach {name choices} {stream_bits {32 64} board_variant {8GB 4GB}} {
+    if {$settings($name) ni $choices} {
+        error "settings: $name \"$settings($name)\" is not supported; choose from $choices"
+    }
+}
