@@ -18,8 +18,18 @@ import numpy as np
 __all__ = ["FixedPoint", "FormatError", "RangeError", "StreamFormat"]
 
 _NUMBER = re.compile(r"(?:ap_)?(u?)fixed<\s*(\d+)\s*,\s*(-?\d+)\s*(?:,\s*(\w+)\s*)?(?:,\s*(\w+)\s*)?(?:,\s*0\s*)?>")
-_ROUNDING = ("TRN", "RND")
-_OVERFLOW = ("WRAP", "SAT")
+# Quantization modes of ap_fixed (UG1399), on numbers already scaled so that the step is 1. Ties are found from the
+# exact remainder: adding one half first would round the double just below one half up.
+_ROUNDING = {
+    "TRN": np.floor,
+    "TRN_ZERO": np.trunc,
+    "RND": lambda x: np.floor(x) + (x - np.floor(x) >= 0.5),
+    "RND_MIN_INF": lambda x: np.ceil(x) - (np.ceil(x) - x >= 0.5),
+    "RND_INF": lambda x: np.copysign(np.floor(abs(x)) + (abs(x) - np.floor(abs(x)) >= 0.5), x),
+    "RND_ZERO": lambda x: np.copysign(np.ceil(abs(x)) - (np.ceil(abs(x)) - abs(x) >= 0.5), x),
+    "RND_CONV": np.rint,
+}
+_OVERFLOW = ("WRAP", "SAT", "SAT_ZERO", "SAT_SYM", "WRAP_SM")
 _STREAM_BITS = (32, 64)
 _LANE_BITS = (8, 16, 32, 64)
 
@@ -36,9 +46,9 @@ class RangeError(ValueError):
 class FixedPoint:
     """A fixed-point format: `width` bits in all, `integer` of them before the binary point (sign included).
 
-    `integer` may be negative or larger than `width`, as in `ap_fixed`. `rounding` is "TRN" (towards minus infinity) or
-    "RND" (to nearest, ties towards plus infinity), `overflow` "WRAP" or "SAT": what the hardware does with a result
-    that does not fit. Software never wraps silently: see `to_raw`.
+    `integer` may be negative or larger than `width`, as in `ap_fixed`. `rounding` is one of ap_fixed's quantization
+    modes without their `AP_`: "TRN" (towards minus infinity), "RND" (to nearest, ties towards plus infinity), …;
+    `overflow` likewise: what the hardware does with a result that does not fit. Software never wraps: see `to_raw`.
     """
 
     width: int
@@ -51,13 +61,13 @@ class FixedPoint:
         if not 1 <= self.width <= 64:
             raise FormatError(f"fixed-point width {self.width} is not supported; choose 1 to 64 bits")
         if self.rounding not in _ROUNDING:
-            raise FormatError(f"rounding {self.rounding!r} is not supported; choose {' or '.join(_ROUNDING)}")
+            raise FormatError(f"rounding {self.rounding!r} does not exist; choose one of {', '.join(_ROUNDING)}")
         if self.overflow not in _OVERFLOW:
-            raise FormatError(f"overflow {self.overflow!r} is not supported; choose {' or '.join(_OVERFLOW)}")
+            raise FormatError(f"overflow {self.overflow!r} does not exist; choose one of {', '.join(_OVERFLOW)}")
 
     @classmethod
     def parse(cls, text: str) -> "FixedPoint":
-        """Read `fixed<16,6>`, `ufixed<8,0,RND,SAT>`, `ap_fixed<16,6,AP_RND,AP_SAT,0>`: hls4ml's and Vitis HLS's spelling."""
+        """Read `fixed<16,6>` or `ufixed<8,0,RND,SAT>` as hls4ml writes it, `ap_fixed<16,6,AP_RND,AP_SAT,0>` as C++."""
         match = _NUMBER.fullmatch(str(text).strip())
         if not match:
             raise FormatError(
@@ -111,8 +121,9 @@ class FixedPoint:
         x = np.asarray(x, dtype=np.float64)
         if np.isnan(x).any():
             raise RangeError(f"{int(np.isnan(x).sum())} of {x.size} values are NaN; {self} cannot hold them")
-        scaled = np.ldexp(x, self.fraction)
-        rounded = np.floor(scaled + 0.5) if self.rounding == "RND" else np.floor(scaled)
+        # Infinities are out of range whatever the rounding; beyond 2**65 nothing fits 64 bits, so they may stand there.
+        scaled = np.clip(np.ldexp(x, self.fraction), -(2.0**65), 2.0**65)
+        rounded = _ROUNDING[self.rounding](scaled)
         outside = (rounded < self.raw_minimum) | (rounded > self.raw_maximum)
         if outside.any() and not saturate:
             worst = x[outside].flat[0]

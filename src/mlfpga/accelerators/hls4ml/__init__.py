@@ -1,0 +1,13 @@
+"""The kind `hls4ml`: a Keras or QKeras model becomes C++ for Vitis HLS, inside an AXI wrapper of ours.
+
+config = configure(model, input_number="ufixed<8,1>")    # hls4ml's own configuration, every layer in it
+accelerator = convert(model, config, name="digits_mlp", folder=…, stream_bits=32)
+accelerator.predict(x)                                    # C simulation of the wrapper
+build_ip(accelerator)                                     # Vitis HLS, where it is installed
+"""
+
+from mlfpga.accelerators.hls4ml.configuration import configure, reuse_table
+from mlfpga.accelerators.hls4ml.conversion import convert
+from mlfpga.accelerators.hls4ml.vitis import build_ip, find_vitis, read_report
+
+__all__ = ["build_ip", "configure", "convert", "find_vitis", "read_report", "reuse_table"]

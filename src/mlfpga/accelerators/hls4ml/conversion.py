@@ -1,0 +1,152 @@
+"""From a configured model to an accelerator's folder."""
+
+import json
+import re
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from mlfpga.accelerators.contract import PART, Accelerator, AcceleratorError
+from mlfpga.accelerators.hls4ml.configuration import check_layers, quiet
+from mlfpga.artifacts import writing_folder
+from mlfpga.formats import FixedPoint, StreamFormat
+
+_HLS = Path(__file__).parent / "hls"
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
+
+
+def convert(
+    model,
+    config: dict[str, Any],
+    name: str,
+    folder: Path | str,
+    stream_bits: int = 32,
+    clock_mhz: float = 100.0,
+) -> Accelerator:
+    """Write the accelerator of a Keras or QKeras model and return it.
+
+    config       from `configure`, changed at will
+    name         a C identifier in lower case: it names the HLS function, the IP and its files
+    stream_bits  width of both AXI4-Streams, 32 or 64
+
+    The folder then holds accelerator.json, simulation.json, `hls/` (all that Vitis HLS reads: hls4ml's sources, our
+    wrapper, build_ip.tcl) and `ap_types/` (the open arithmetic headers that hls4ml ships, for g++ only). It appears
+    whole or not at all. Raises AcceleratorError for a model hls4ml cannot take, FormatError for a stream too narrow.
+    """
+    if not _NAME.fullmatch(name):
+        raise AcceleratorError(f"{name!r} cannot name an IP; use lower-case letters, digits and _, a letter first")
+    check_layers(model)
+    folder = Path(folder)
+    with tempfile.TemporaryDirectory() as scratch, writing_folder(folder) as target:
+        graph = _write_hls4ml_project(model, config, name, Path(scratch), clock_mhz)
+        accelerator = Accelerator(
+            name=name,
+            top=f"{name}_axi",
+            vlnv=f"mlfpga:hls:{name}_axi:1.0",
+            kind="hls4ml",
+            input=_stream_format(graph.get_input_variables(), stream_bits),
+            output=_stream_format(graph.get_output_variables(), stream_bits),
+            folder=target,
+            clock_mhz=clock_mhz,
+            settings=_settings(graph),
+        )
+        _copy_sources(Path(scratch), target, name)
+        _write_wrapper(accelerator, graph, target / "hls")
+        _write_simulation(accelerator, target)
+        accelerator.save()
+    return Accelerator.load(folder)
+
+
+def _write_hls4ml_project(model, config, name: str, scratch: Path, clock_mhz: float):
+    import hls4ml
+
+    try:
+        with quiet():
+            graph = hls4ml.converters.convert_from_keras_model(
+                model,
+                hls_config=config,
+                output_dir=str(scratch),
+                project_name=name,
+                backend="Vitis",
+                io_type="io_stream",
+                part=PART,
+                clock_period=1000 / clock_mhz,
+            )
+            graph.write()
+    except Exception as error:  # hls4ml raises bare Exception for most of what it refuses
+        raise AcceleratorError(f"hls4ml could not convert {name}: {error}") from error
+    return graph
+
+
+def _stream_format(variables, stream_bits: int) -> StreamFormat:
+    (variable,) = variables
+    number = FixedPoint.parse(variable.type.precision.definition_cpp())
+    return StreamFormat(number, tuple(variable.shape), stream_bits)
+
+
+def _settings(graph) -> dict[str, dict[str, Any]]:
+    """For each layer in order, what became of the configuration: precisions as C++ types, strategy, reuse factor."""
+    layers = {}
+    for layer in graph.get_layers():
+        types = {key: var.precision.definition_cpp() for key, var in layer.types.items() if hasattr(var, "precision")}
+        layers[layer.name] = {
+            "kind": layer.class_name,
+            "strategy": layer.attributes.get("strategy"),
+            "reuse_factor": layer.attributes.get("reuse_factor"),
+            "precision": types,
+        }
+    return {"layers": layers}
+
+
+def _copy_sources(project: Path, target: Path, name: str) -> None:
+    firmware = target / "hls" / "firmware"
+    shutil.copytree(project / "firmware", firmware, ignore=shutil.ignore_patterns("ap_types"))
+    shutil.copytree(project / "firmware" / "ap_types", target / "ap_types")
+    # hls4ml writes its function as if it were the top; inside our wrapper its ports are internal streams.
+    source = firmware / f"{name}.cpp"
+    lines = source.read_text().splitlines(keepends=True)
+    source.write_text("".join(line for line in lines if "#pragma HLS INTERFACE axis" not in line))
+    for file in ("mlfpga_axis.h", "build_ip.tcl"):
+        shutil.copy(_HLS / file, target / "hls" / file)
+
+
+def _write_wrapper(accelerator: Accelerator, graph, hls: Path) -> None:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_HLS), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
+    )
+    values = {
+        "name": accelerator.name,
+        "top": accelerator.top,
+        "vlnv": accelerator.vlnv,
+        "part": accelerator.part,
+        "period_ns": 1000 / accelerator.clock_mhz,
+        "stream_bits": accelerator.stream_bits,
+        "input": accelerator.input,
+        "output": accelerator.output,
+        "input_type": graph.get_input_variables()[0].type.name,
+        "output_type": graph.get_output_variables()[0].type.name,
+    }
+    for template, file in (
+        ("wrapper.h.j2", f"{accelerator.top}.h"),
+        ("wrapper.cpp.j2", f"{accelerator.top}.cpp"),
+        ("settings.tcl.j2", "settings.tcl"),
+    ):
+        (hls / file).write_text(environment.get_template(template).render(values))
+
+
+def _write_simulation(accelerator: Accelerator, target: Path) -> None:
+    description = {
+        "kind": "csim",
+        "top": accelerator.top,
+        "header": f"{accelerator.top}.h",
+        "sources": [f"hls/{accelerator.top}.cpp", f"hls/firmware/{accelerator.name}.cpp"],
+        "include": ["hls", "ap_types"],
+        "weights": "hls/firmware/weights",
+        "stream_bits": accelerator.stream_bits,
+        "words_in": accelerator.input.words_per_sample,
+        "words_out": accelerator.output.words_per_sample,
+    }
+    (target / "simulation.json").write_text(json.dumps(description, indent=2) + "\n")

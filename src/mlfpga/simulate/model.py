@@ -1,0 +1,55 @@
+"""What every simulated accelerator looks like, and how one is opened."""
+
+import json
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+
+class SimulationError(Exception):
+    """A simulation could not be built or did not behave as an accelerator must."""
+
+
+class StreamModel(Protocol):
+    """An accelerator seen from its two streams, whole samples at a time.
+
+    top          name of the top-level function or module
+    stream_bits  TDATA's width of both streams
+    words_in     input words of one sample
+    words_out    output words of one sample
+    """
+
+    top: str
+    stream_bits: int
+    words_in: int
+    words_out: int
+
+    def run(self, words: np.ndarray, last: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Send `words` (n * words_in,) with their TLAST flags; return n * words_out words with theirs.
+
+        `last` is a bool per word; None sets it on the last word only, as a DMA does with one transfer.
+        """
+        ...
+
+
+def load(folder: Path | str) -> StreamModel:
+    """Open the simulation described by `simulation.json` in `folder`, building it if it was not built before."""
+    from mlfpga.simulate.csim import CSimulation
+
+    kinds = {"csim": CSimulation}
+    description = read_description(Path(folder))
+    kind = description.get("kind")
+    if kind not in kinds:
+        raise SimulationError(f"{folder}: simulation kind {kind!r} is not known; known: {', '.join(kinds)}")
+    return kinds[kind](folder)
+
+
+def read_description(folder: Path) -> dict:
+    path = folder / "simulation.json"
+    try:
+        return json.loads(path.read_text())
+    except FileNotFoundError:
+        raise SimulationError(f"{folder} is not a simulation folder: it has no simulation.json") from None
+    except json.JSONDecodeError as error:
+        raise SimulationError(f"{path} is not JSON: {error}") from None
