@@ -105,8 +105,8 @@ class VirtualBoard(pynq.Device):
         if self.machine.memory.is_cpu_view(address, nbytes, vaddr):
             return True
         warn(
-            f"{what}: this array is outside contiguous memory, though pynq calls it a PynqBuffer; a copy and the result "
-            "of arithmetic (buffer.copy(), buffer * 2) are. Write into an allocated buffer instead: buffer[:] = values"
+            f"{what}: this array is outside contiguous memory, though pynq calls it a PynqBuffer: a copy or the result "
+            "of arithmetic (buffer.copy(), buffer * 2) is. Write into an allocated buffer instead: buffer[:] = values"
         )
         return False
 

@@ -1,0 +1,84 @@
+import numpy as np
+import pytest
+
+from mlfpga.board import BoardWarning
+from mlfpga.board.memory import CMA_BASE, PAGE, Memory
+
+
+@pytest.fixture
+def memory():
+    return Memory(base=0x1000_0000, size=16 * PAGE)
+
+
+def test_cpu_and_ddr_differ_until_flush_and_until_invalidate(memory):
+    address = memory.allocate(8)
+    memory.cpu(address, 8)[:] = 7
+    assert not memory.ddr(address, 8).any()
+    memory.flush(address, 8)
+    assert (memory.ddr(address, 8) == 7).all()
+    memory.ddr(address, 8)[:] = 9
+    assert (memory.cpu(address, 8) == 7).all()
+    memory.invalidate(address, 8)
+    assert (memory.cpu(address, 8) == 9).all()
+
+
+def test_flush_moves_no_more_than_asked(memory):
+    address = memory.allocate(16)
+    memory.cpu(address, 16)[:] = 1
+    memory.flush(address + 4, 4)
+    assert memory.ddr(address, 16).tolist() == [0] * 4 + [1] * 4 + [0] * 8
+
+
+def test_buffers_never_overlap_and_freed_memory_is_whole_again():
+    memory, random = Memory(base=0x1000_0000, size=64 * PAGE), np.random.default_rng(0)
+    held: dict[int, int] = {}
+    for _ in range(2000):
+        if held and random.random() < 0.5:
+            address = random.choice(list(held))
+            memory.free(address)
+            del held[address]
+            continue
+        nbytes = int(random.integers(1, 9 * PAGE))
+        try:
+            address = memory.allocate(nbytes)
+        except MemoryError:
+            continue
+        assert address % PAGE == 0 and 0x1000_0000 <= address and address + nbytes <= 0x1000_0000 + 64 * PAGE
+        for other, size in held.items():
+            assert address + nbytes <= other or other + size <= address
+        held[address] = nbytes
+    for address in held:
+        memory.free(address)
+    assert memory.free_bytes == 64 * PAGE
+    assert memory.allocate(64 * PAGE) == 0x1000_0000
+
+
+def test_a_reused_buffer_is_zero_in_both_copies(memory):
+    address = memory.allocate(8)
+    memory.cpu(address, 8)[:] = 1
+    memory.flush(address, 8)
+    memory.free(address)
+    assert memory.allocate(8) == address
+    assert not memory.cpu(address, 8).any() and not memory.ddr(address, 8).any()
+
+
+def test_full_memory_names_what_is_free_and_the_way_out(memory):
+    memory.allocate(15 * PAGE)
+    with pytest.raises(MemoryError) as error:
+        memory.allocate(2 * PAGE)
+    assert str(error.value) == (
+        "no room for a buffer of 8,192 bytes: 4,096 of the 65,536 bytes of contiguous memory are free; free buffers "
+        "that are no longer needed (buffer.freebuffer(), or del buffer)"
+    )
+
+
+def test_dma_beyond_a_buffer_warns_and_touches_nothing_outside_contiguous_memory(memory):
+    address = memory.allocate(PAGE)
+    with pytest.warns(BoardWarning, match="dma writes 8 bytes at 0x10000ffc, which are not inside one buffer"):
+        memory.dma_write(address + PAGE - 4, np.full(8, 5, np.uint8), "dma")
+    with pytest.warns(BoardWarning, match="belongs to Linux"):
+        assert not memory.dma_read(0x2000_0000, 4, "dma").any()
+
+
+def test_contiguous_memory_is_where_the_image_has_it():
+    assert Memory().base == CMA_BASE == 0x77E0_0000 and Memory().size == 134_217_728
