@@ -1,0 +1,115 @@
+"""Fill the deployment templates into a bundle."""
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlfpga import formats
+from mlfpga.artifacts import course_root, writing_folder
+from mlfpga.bundle import manifest as manifest_module
+from mlfpga.bundle.manifest import SCHEMA, BundleError, Manifest, load, sha256
+
+_BOARD = "AUP-ZU3"
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """The hardware to put into a bundle.
+
+    bitstream, handoff  paths of the .bit and the .hwh
+    origin              "dry run", or the Vivado that built it
+    dma, accelerator    names of the IPs in the block design
+    """
+
+    bitstream: Path
+    handoff: Path
+    origin: str
+    dma: str = "axi_dma_0"
+    accelerator: str = "accelerator_0"
+
+
+def write(
+    folder: Path | str,
+    accelerator,
+    overlay: Overlay,
+    inputs: np.ndarray,
+    labels: np.ndarray,
+    classes: list[str],
+    accuracy: dict[str, float],
+) -> Manifest:
+    """Write the bundle of an accelerator; it appears whole or not at all, and is verified before it appears.
+
+    accelerator  an mlfpga.accelerators.Accelerator; its simulation goes along, for the virtual board
+    inputs       test inputs (n, *shape) in engineering units; every expected word comes from the C simulation of these
+    labels       (n,) integers
+    accuracy     by stage, over these inputs: "float", "compressed"; "c_simulation" is measured here
+
+    Raises RangeError if an input is outside the accelerator's input format, BundleError if labels do not fit inputs.
+    """
+    if len(labels) != len(inputs):
+        raise BundleError(f"{len(inputs)} inputs came with {len(labels)} labels")
+    expected_words = accelerator.predict_words(accelerator.input.encode(inputs))
+    results = accelerator.output.decode(expected_words).reshape(len(inputs), -1)
+    accuracy = accuracy | {"c_simulation": float(np.mean(results.argmax(axis=1) == labels))}
+
+    with writing_folder(folder) as target:
+        shutil.copy(overlay.bitstream, target / "overlay.bit")
+        shutil.copy(overlay.handoff, target / "overlay.hwh")
+        np.savez_compressed(
+            target / "vectors.npz",
+            inputs=np.asarray(inputs, dtype=np.float32),
+            labels=np.asarray(labels, dtype=np.int64),
+            expected_words=expected_words,
+        )
+        _copy_board_code(target)
+        _copy_simulation(accelerator.folder, target / "sim")
+        files = {
+            path.relative_to(target).as_posix(): sha256(path) for path in sorted(target.rglob("*")) if path.is_file()
+        }
+        manifest = Manifest(
+            schema=SCHEMA,
+            name=accelerator.name,
+            board=_BOARD,
+            part=accelerator.part,
+            clock_mhz=accelerator.clock_mhz,
+            overlay=manifest_module.Overlay(
+                "overlay.bit", "overlay.hwh", overlay.origin, overlay.dma, overlay.accelerator, accelerator.vlnv
+            ),
+            input=_stream(accelerator.input),
+            output=_stream(accelerator.output),
+            classes=tuple(str(name) for name in classes),
+            vectors="vectors.npz",
+            expected=manifest_module.Expected(len(inputs), accuracy),
+            files=files,
+        )
+        (target / "manifest.json").write_text(json.dumps(manifest.to_dict(), indent=2) + "\n")
+        load(target).verify()
+    return load(folder)
+
+
+def _stream(form: formats.StreamFormat) -> manifest_module.Stream:
+    return manifest_module.Stream(str(form.number), form.shape, form.stream_bits, form.words_per_sample)
+
+
+def _copy_board_code(target: Path) -> None:
+    templates = course_root() / "deploy_templates"
+    for source in (
+        templates / "driver.py",
+        templates / "deploy.ipynb",
+        Path(formats.__file__),
+        Path(manifest_module.__file__),
+    ):
+        shutil.copy(source, target / source.name)
+
+
+def _copy_simulation(accelerator: Path, target: Path) -> None:
+    """The parts of an accelerator's folder that its simulation.json names."""
+    description = json.loads((accelerator / "simulation.json").read_text())
+    names = [*description["sources"], *description["include"], description["weights"]]
+    target.mkdir()
+    shutil.copy(accelerator / "simulation.json", target / "simulation.json")
+    for root in sorted({Path(name).parts[0] for name in names}):
+        shutil.copytree(accelerator / root, target / root, ignore=shutil.ignore_patterns("ip_project", "*.log"))
