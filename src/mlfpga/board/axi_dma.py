@@ -228,11 +228,12 @@ class Channel:
         self._halt()
         self._clear_stream()
 
-    def _reaches(self, nbytes: int) -> bool:
-        return any(first <= self.address and self.address + nbytes - 1 <= last for first, last in self._ranges)
+    def _reaches(self, address: int, nbytes: int) -> bool:
+        return any(first <= address and address + nbytes - 1 <= last for first, last in self._ranges)
 
-    def _describe_ranges(self) -> str:
-        return ", ".join(f"{first:#x}-{last:#x}" for first, last in self._ranges) or "nothing"
+    def _fail_outside(self, address: int, nbytes: int) -> None:
+        reached = ", ".join(f"{first:#x}-{last:#x}" for first, last in self._ranges) or "nothing"
+        self._fail(DECODE_ERROR, f"{nbytes} bytes at {address:#x} are outside memory; this port reaches {reached}")
 
     def _how_to_run(self) -> str:
         if self.errors:
@@ -282,12 +283,8 @@ class SendChannel(Channel):
         return (1 if settings.realign_read else settings.read_bytes), settings.read_ranges
 
     def _begin(self) -> None:
-        if not self._reaches(self.length):
-            self._fail(
-                DECODE_ERROR,
-                f"{self.length} bytes at {self.address:#x} are outside memory; this port reaches "
-                f"{self._describe_ranges()}",
-            )
+        if not self._reaches(self.address, self.length):
+            self._fail_outside(self.address, self.length)
             return
         data = self._memory.dma_read(self.address, self.length, self.name)
         # A transfer that ends inside a word has TKEEP low for the rest of it; the sink sees zeros there.
@@ -322,6 +319,7 @@ class ReceiveChannel(Channel):
         return (1 if settings.realign_write else settings.write_bytes), settings.write_ranges
 
     def _begin(self) -> None:
+        self._start_address = self.address
         self._room = self.length
         self._received = 0
         self.stream.ready = True
@@ -333,15 +331,11 @@ class ReceiveChannel(Channel):
         words, _ = self.stream.take(packet or self.stream.waiting)
         data = words.view(np.uint8)
         fits = data[: self._room - self._received]
-        if len(fits) and not self._reaches(self._received + len(fits)):
-            self._fail(
-                DECODE_ERROR,
-                f"{self._room} bytes at {self.address:#x} are outside memory; this port reaches "
-                f"{self._describe_ranges()}",
-            )
-            return True
         if len(fits):
-            self._memory.dma_write(self.address + self._received, fits, self.name)
+            if not self._reaches(self._start_address, self._received + len(fits)):
+                self._fail_outside(self._start_address, self._room)
+                return True
+            self._memory.dma_write(self._start_address + self._received, fits, self.name)
         self._received += len(fits)
         if len(fits) < len(data):
             self._fail(
