@@ -1,0 +1,72 @@
+"""The release for students: the checkout without solutions."""
+
+import shutil
+from pathlib import Path
+
+import nbformat
+
+from mlfpga.artifacts import course_root, writing_folder
+from mlfpga.course import notebooks
+
+# What a student needs; tests stay, so that a student who changes the library can check it.
+CONTENT = (
+    "README.md", "LICENSE", "CITATION.cff", "Makefile", "pyproject.toml", "environment.yaml", ".gitignore", "environments",
+    "labs", "deploy_templates", "vivado", "img", "src", "tests", "course_instances",
+)  # fmt: skip
+LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
+
+SOLUTION = "solution"
+EXERCISE = "exercise"
+
+
+class ReleaseError(Exception):
+    """The release cannot be written there."""
+
+
+def write(folder: Path) -> list[Path]:
+    """Write the students' checkout to `folder`, which must not exist; returns its notebooks. Raises ReleaseError."""
+    folder = Path(folder)
+    if folder.exists():
+        raise ReleaseError(f"{folder} exists; name a folder that does not, or remove it")
+    root = course_root()
+    if root in folder.resolve().parents:
+        raise ReleaseError(f"{folder} lies in the checkout itself; name a folder outside {root}")
+    with writing_folder(folder) as release:
+        for name in CONTENT:
+            source = root / name
+            if source.is_dir():
+                shutil.copytree(source, release / name, ignore=LEFT_BEHIND)
+            elif source.exists():
+                shutil.copy2(source, release / name)
+        for path in course_notebooks(release):
+            nbformat.write(without_solutions(notebooks.read(path)), path)
+    return course_notebooks(folder)
+
+
+def course_notebooks(root: Path) -> list[Path]:
+    """Every notebook of a checkout, in the order of the course."""
+    return sorted((root / "labs").rglob("*.ipynb")) + sorted((root / "deploy_templates").glob("*.ipynb"))
+
+
+def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """The notebook without its cells tagged `solution`."""
+    kept = [cell for cell in notebook.cells if SOLUTION not in tags(cell)]
+    return nbformat.NotebookNode({**notebook, "cells": kept})
+
+
+def unsolved_exercises(notebook: nbformat.NotebookNode) -> list[str]:
+    """The ids of cells tagged `exercise` that no solution follows before the next exercise."""
+    unsolved: list[str] = []
+    waiting: str | None = None
+    for cell in notebook.cells:
+        if EXERCISE in tags(cell) and cell.cell_type == "code":
+            unsolved += [waiting] if waiting else []
+            waiting = cell.id
+        elif SOLUTION in tags(cell):
+            waiting = None
+    return unsolved + ([waiting] if waiting else [])
+
+
+def tags(cell: nbformat.NotebookNode) -> list[str]:
+    """A cell's tags."""
+    return cell.metadata.get("tags", [])

@@ -1,0 +1,234 @@
+"""The report: one page, `build/report/index.html`, with what every stage of a dataset came to.
+
+Only what a finished stage recorded is shown; a stage that was not run says so. The page needs no network and no file
+beside it but the executed notebooks it links to.
+"""
+
+import base64
+import json
+import os
+import time
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mlfpga.artifacts import build_root, course_root, writing
+from mlfpga.course import runner
+from mlfpga.course.pictures import accuracy_picture
+from mlfpga.course.stages import METRICS, STAGES, Stage, record, stage_folder, stale_because
+
+TEMPLATES = Path(__file__).with_name("templates")
+
+# The four places where accuracy is measured: the stage, what runs there, and what it is called in a picture.
+ACCURACY = (
+    ("training", "Float", "Keras, 32-bit floating point"),
+    ("compression", "Compressed", "QKeras, quantized and pruned"),
+    ("accelerator", "C simulation", "the accelerator's C++, bit by bit"),
+    ("board", "Board", "over AXI DMA, through pynq"),
+)
+
+# How the names that stages give their metrics end, and the unit that says.
+UNITS = {"_ms": "ms", "_us": "µs", "_per_s": "per second", "_s": "s", "_mhz": "MHz", "_bits": "bits", "_bytes": "bytes"}
+
+# Shown in a section of their own, not among a stage's figures.
+ELSEWHERE = {"accuracy", "confusion", "classes", "table"}
+
+# More classes than this make a confusion matrix that nobody can read on a page.
+MOST_CLASSES = 25
+
+
+def write(dataset: str) -> Path:
+    """Write the report of a dataset; returns its path."""
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"percent": percent, "number": number, "words": words}
+    page = environment.get_template("report.html.j2").render(**gather(dataset))
+    target = build_root() / "report" / "index.html"
+    with writing(target) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return target
+
+
+def gather(dataset: str) -> dict[str, Any]:
+    """Everything the page shows, by the names its template uses."""
+    metrics = {stage.name: stage_metrics(dataset, stage.name) for stage in STAGES}
+    accuracy = accuracy_rows(metrics)
+    return {
+        "dataset": dataset,
+        "written": time.strftime("%Y-%m-%d %H:%M"),
+        "style": (TEMPLATES / "report.css").read_text(),
+        "accuracy": accuracy,
+        "accuracy_picture": accuracy_picture([(row["name"], row["accuracy"]) for row in accuracy]),
+        "confusions": confusions(metrics),
+        "compression": (metrics["compression"] or {}).get("table"),
+        "accelerator": tables_and_facts(metrics["accelerator"]),
+        "overlay": tables_and_facts(metrics["overlay"]),
+        "design": design(dataset),
+        "board": tables_and_facts(metrics["board"]),
+        "hardware": hardware(dataset),
+        "notebooks": [notebook_row(dataset, stage) for stage in STAGES],
+        "figures": read_json(build_root() / "figures.json"),
+        "versions": versions(),
+    }
+
+
+def stage_metrics(dataset: str, name: str) -> dict | None:
+    """The metrics of a finished stage, None if it is not finished."""
+    return read_json(stage_folder(dataset, name) / METRICS) if record(dataset, name) else None
+
+
+def accuracy_rows(metrics: dict[str, dict | None]) -> list[dict]:
+    """One row per place of measurement: name, what runs there, accuracy (0 … 1), the change from the row before."""
+    rows, before = [], None
+    for stage, name, what in ACCURACY:
+        accuracy = (metrics[stage] or {}).get("accuracy")
+        change = None if accuracy is None or before is None else accuracy - before
+        samples = (metrics[stage] or {}).get("samples")
+        rows.append({"name": name, "what": what, "accuracy": accuracy, "change": change, "samples": samples})
+        before = accuracy
+    return rows
+
+
+def confusions(metrics: dict[str, dict | None]) -> list[dict]:
+    """The confusion matrices that stages recorded, as rows of (count, shade 0 … 1, on the diagonal)."""
+    shown = []
+    for stage, name, _ in ACCURACY:
+        matrix = (metrics[stage] or {}).get("confusion")
+        if not matrix or len(matrix) > MOST_CLASSES:
+            continue
+        classes = (metrics[stage] or {}).get("classes") or (metrics["training"] or {}).get("classes")
+        classes = classes or [str(index) for index in range(len(matrix))]
+        rows = []
+        for true, counts in enumerate(matrix):
+            total = sum(counts) or 1
+            # An error is shaded ten times as strongly as a hit: it is rare, and it is what one looks for.
+            shades = [min(1.0, count / total * (1 if guess == true else 10)) for guess, count in enumerate(counts)]
+            cells = [
+                (count, shade, guess == true) for guess, (count, shade) in enumerate(zip(counts, shades, strict=True))
+            ]
+            rows.append((classes[true], cells))
+        wrong = sum(map(sum, matrix)) - sum(matrix[index][index] for index in range(len(matrix)))
+        shown.append({"name": name, "classes": classes, "rows": rows, "wrong": wrong, "of": sum(map(sum, matrix))})
+    return shown
+
+
+def tables_and_facts(metrics: dict | None) -> dict | None:
+    """A stage's metrics sorted for showing: `facts`, single values with units, and `tables`, lists of row dicts."""
+    if metrics is None:
+        return None
+    facts, tables = [], []
+    for name, value in metrics.items():
+        if name in ELSEWHERE:
+            continue
+        if isinstance(value, dict):
+            # One level of grouping is kept in the name: {"latency": {"mean_us": 3}} is "latency mean".
+            facts += [fact(f"{name}_{inner}", each) for inner, each in value.items() if is_plain(each)]
+        elif is_table(value):
+            tables.append((name, value))
+        elif is_plain(value):
+            facts.append(fact(name, value))
+    return {"facts": facts, "tables": tables}
+
+
+def fact(name: str, value: Any) -> dict:
+    """A named value with the unit that its name ends in."""
+    for ending, unit in UNITS.items():
+        if name.endswith(ending):
+            return {"name": name.removesuffix(ending), "value": value, "unit": unit}
+    return {"name": name, "value": value, "unit": ""}
+
+
+def is_plain(value: Any) -> bool:
+    """True for what fits into one cell."""
+    return isinstance(value, (str, int, float, bool)) and not (isinstance(value, str) and len(value) > 200)
+
+
+def is_table(value: Any) -> bool:
+    """True for a list of rows that share their columns."""
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(row, dict) and row.keys() == value[0].keys() for row in value)
+    )
+
+
+def design(dataset: str) -> dict:
+    """The block-design picture as a data URI, and the address map; None for what is not there."""
+    folder = stage_folder(dataset, "overlay")
+    picture = folder / "design.svg"
+    uri = None
+    if picture.is_file():
+        uri = "data:image/svg+xml;base64," + base64.b64encode(picture.read_bytes()).decode()
+    described = read_json(folder / "design.json") or {}
+    return {"picture": uri, "address_map": described.get("address_map"), "described": tables_and_facts(described)}
+
+
+def hardware(dataset: str) -> list[tuple[str, str]]:
+    """What was real and what was not, as (what, how it was done)."""
+    manifest = read_json(stage_folder(dataset, "bundle") / "manifest.json") or {}
+    origin = manifest.get("overlay", {}).get("origin")
+    results = stage_metrics(dataset, "board") or {}
+    rows = []
+    if origin:
+        meaning = "Vivado's Tcl without Vivado: no bitstream" if origin == "dry run" else "bitstream by Vivado"
+        rows.append(("Overlay", f"{origin} ({meaning})"))
+    if results:
+        rows.append(("Board", str(results.get("device") or results.get("board") or "virtual AUP-ZU3")))
+    return rows
+
+
+def notebook_row(dataset: str, stage: Stage) -> dict:
+    """How a stage's notebook stands: its title, state, time, and a link to its HTML if it was ever executed."""
+    html = runner.executed_notebook(dataset, stage).with_suffix(".html")
+    last = runner.last_run(dataset, stage) or {}
+    if not html.is_file():
+        state = "not run yet"
+    elif not last:
+        state = "failed"
+    else:
+        state = "stale" if stale_because(dataset, stage.name) else "done"
+    link = os.path.relpath(html, build_root() / "report") if html.is_file() else None
+    return {"name": stage.notebook, "makes": stage.makes, "state": state, "link": link, **last}
+
+
+def versions() -> list[tuple[str, str]]:
+    """The packages that matter: this library as installed, the others as locked."""
+    shown = {"host": ("tensorflow-cpu", "qkeras", "hls4ml", "numpy", "jupyterlab"), "board": ("pynq",)}
+    found = [("mlfpga", version("mlfpga"))]
+    for name, packages in shown.items():
+        lock = course_root() / "environments" / f"{name}.lock"
+        pins = (
+            dict(line.split("==") for line in lock.read_text().splitlines() if "==" in line) if lock.is_file() else {}
+        )
+        found += [(package, pins[package]) for package in packages if package in pins]
+    return found
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file's content, None if there is none that can be read."""
+    try:
+        return json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def percent(fraction: float) -> str:
+    """97.53 %"""
+    return f"{100 * fraction:.2f} %"
+
+
+def number(value: Any) -> str:
+    """A value as people read it: 12,345 · 0.0312 · yes."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and value != int(value):
+        return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+    return f"{int(value):,}" if isinstance(value, (int, float)) else str(value)
+
+
+def words(name: str) -> str:
+    """A key as words: words_per_sample → words per sample."""
+    return name.replace("_", " ")
