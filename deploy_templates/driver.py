@@ -95,9 +95,9 @@ class Accelerator:
         self.last: Measurement | None = None
         # The description is checked before the logic is reprogrammed with something that does not fit.
         self.overlay = Overlay(str(folder / self.manifest.overlay.bitstream), download=False)
+        self.virtual = bool(getattr(self.overlay.device, "virtual", False))
         dma = self._check_overlay()
         self.samples_per_transfer = self._transfer_limit(dma, buffer_bytes)
-        self.virtual = bool(getattr(self.overlay.device, "virtual", False))
         self.board = self.overlay.device.name if self.virtual else self.manifest.board
         self._buffers: dict[int, tuple] = {}
         self._closed = False
@@ -219,6 +219,11 @@ class Accelerator:
     def _check_overlay(self) -> dict:
         """The DMA's parameters, if IP names, DMA settings and clock are those of the manifest; else DriverError."""
         expected = self.manifest.overlay
+        if expected.origin == "dry run" and not self.virtual:
+            raise DriverError(
+                f"{expected.bitstream} comes from a dry run and holds no logic: only the virtual board can load it. "
+                "Build the block design with Vivado and make the bundle again"
+            )
         ips = self.overlay.ip_dict
         for name in (expected.dma, expected.accelerator):
             if name not in ips:
@@ -226,6 +231,12 @@ class Accelerator:
                     f"{expected.bitstream} has no IP named {name}; it has {', '.join(ips)}. "
                     "Make the bundle again from the overlay it belongs to"
                 )
+        vlnv = ips[expected.accelerator]["type"]
+        if vlnv != expected.vlnv:
+            raise DriverError(
+                f"{expected.accelerator} is {vlnv}; the manifest was made for {expected.vlnv}. "
+                "Make the bundle again from the overlay it belongs to"
+            )
         dma = ips[expected.dma]["parameters"]
         settings = {
             "c_include_sg": (0, "scatter-gather must be off"),

@@ -148,6 +148,18 @@ class Mixer:
 
 
 @pytest.fixture
+def mixer():
+    """The class of the small accelerator."""
+    return Mixer
+
+
+@pytest.fixture
+def handoff_text():
+    """The function that makes a .hwh's text."""
+    return handoff
+
+
+@pytest.fixture
 def board(monkeypatch):
     """The virtual board of this process, impatient, with a Mixer for accelerator_0."""
     import mlfpga.board

@@ -13,10 +13,10 @@ from pynqmetadata.frontends import Metadata
 from pynqmetadata.views.runtime import RuntimeMetadataParser
 
 from mlfpga.board.accelerator import Model
-from mlfpga.board.design import read_design
 from mlfpga.board.errors import HandoffError, warn
 from mlfpga.board.machine import Machine
 from mlfpga.board.window import RegisterWindow
+from mlfpga.board.wiring import read_design
 
 # pynq.allocate() looks for the memory bank at address 0 under this name.
 _PS_MEMORY = {"base_address": 0, "size": 2 << 30, "type": "DDR4", "used": 1, "streaming": False, "idx": 0}

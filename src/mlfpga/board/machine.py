@@ -7,11 +7,11 @@ from pathlib import Path
 from mlfpga.board.accelerator import Accelerator, MissingModel, Model
 from mlfpga.board.axi_dma import AxiDma, DmaSettings
 from mlfpga.board.bus import Bus
-from mlfpga.board.design import Design, Link, Module
 from mlfpga.board.errors import BoardError, StalledError, warn
 from mlfpga.board.memory import Memory
 from mlfpga.board.ps import attach_ps
 from mlfpga.board.stream import Stream
+from mlfpga.board.wiring import Design, Link, Module
 from mlfpga.simulate import SimulationError, load
 
 
