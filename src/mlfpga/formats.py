@@ -122,7 +122,8 @@ class FixedPoint:
         if np.isnan(x).any():
             raise RangeError(f"{int(np.isnan(x).sum())} of {x.size} values are NaN; {self} cannot hold them")
         # Infinities are out of range whatever the rounding; beyond 2**65 nothing fits 64 bits, so they may stand there.
-        scaled = np.clip(np.ldexp(x, self.fraction), -(2.0**65), 2.0**65)
+        with np.errstate(over="ignore"):
+            scaled = np.clip(np.ldexp(x, self.fraction), -(2.0**65), 2.0**65)
         rounded = _ROUNDING[self.rounding](scaled)
         outside = (rounded < self.raw_minimum) | (rounded > self.raw_maximum)
         if outside.any() and not saturate:

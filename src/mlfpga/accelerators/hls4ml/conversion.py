@@ -52,8 +52,9 @@ def convert(
             settings=_settings(graph),
         )
         _copy_sources(Path(scratch), target, name)
-        _write_wrapper(accelerator, graph, target / "hls")
-        _write_simulation(accelerator, target)
+        streams = (*graph.get_input_variables(), *graph.get_output_variables())
+        write_wrapper(accelerator, *(stream.type.name for stream in streams))
+        write_simulation(accelerator)
         accelerator.save()
     return Accelerator.load(folder)
 
@@ -107,13 +108,18 @@ def _copy_sources(project: Path, target: Path, name: str) -> None:
     source = firmware / f"{name}.cpp"
     lines = source.read_text().splitlines(keepends=True)
     source.write_text("".join(line for line in lines if "#pragma HLS INTERFACE axis" not in line))
-    for file in ("mlfpga_axis.h", "build_ip.tcl"):
-        shutil.copy(_HLS / file, target / "hls" / file)
 
 
-def _write_wrapper(accelerator: Accelerator, graph, hls: Path) -> None:
+def write_wrapper(accelerator: Accelerator, input_type: str, output_type: str) -> None:
+    """Write into `hls/` what surrounds the network `void name(hls::stream<input_type> &, hls::stream<output_type> &)`.
+
+    The types are nnet::array of fixed-point numbers, declared by `hls/firmware/<name>.h`.
+    """
     import jinja2
 
+    hls = accelerator.folder / "hls"
+    for file in ("mlfpga_axis.h", "build_ip.tcl"):
+        shutil.copy(_HLS / file, hls / file)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(_HLS), undefined=jinja2.StrictUndefined, keep_trailing_newline=True
     )
@@ -126,8 +132,8 @@ def _write_wrapper(accelerator: Accelerator, graph, hls: Path) -> None:
         "stream_bits": accelerator.stream_bits,
         "input": accelerator.input,
         "output": accelerator.output,
-        "input_type": graph.get_input_variables()[0].type.name,
-        "output_type": graph.get_output_variables()[0].type.name,
+        "input_type": input_type,
+        "output_type": output_type,
     }
     for template, file in (
         ("wrapper.h.j2", f"{accelerator.top}.h"),
@@ -137,7 +143,8 @@ def _write_wrapper(accelerator: Accelerator, graph, hls: Path) -> None:
         (hls / file).write_text(environment.get_template(template).render(values))
 
 
-def _write_simulation(accelerator: Accelerator, target: Path) -> None:
+def write_simulation(accelerator: Accelerator) -> None:
+    """Write simulation.json: what g++ compiles to simulate the wrapper and the network in it."""
     description = {
         "kind": "csim",
         "top": accelerator.top,
@@ -149,4 +156,4 @@ def _write_simulation(accelerator: Accelerator, target: Path) -> None:
         "words_in": accelerator.input.words_per_sample,
         "words_out": accelerator.output.words_per_sample,
     }
-    (target / "simulation.json").write_text(json.dumps(description, indent=2) + "\n")
+    (accelerator.folder / "simulation.json").write_text(json.dumps(description, indent=2) + "\n")

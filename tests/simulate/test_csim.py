@@ -1,0 +1,172 @@
+"""The C simulation passes words and TLAST through unchanged, and says what a misbehaving accelerator did."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlfpga.simulate import SimulationError, load
+
+hls4ml = pytest.importorskip("hls4ml", reason="the ap_int headers come with hls4ml, in the host environment")
+
+HEADER = """
+#include "ap_axi_sdata.h"
+#include "hls_stream.h"
+typedef ap_axiu<{bits}, 0, 0, 0> axis_word;
+void swap(hls::stream<axis_word> &s_axis, hls::stream<axis_word> &m_axis);
+"""
+
+# Gives a sample's two words in the other order, and their sum. What is odd about it depends on the first word.
+SOURCE = """
+#include "swap.h"
+void swap(hls::stream<axis_word> &s_axis, hls::stream<axis_word> &m_axis) {
+    axis_word first = s_axis.read();
+    if (first.data == 1) return;
+    axis_word second = s_axis.read();
+    axis_word sum = second;
+    sum.data = first.data + second.data;
+    if (first.data == 2) return;
+    first.last = 0;
+    if (first.data == 4) sum.keep = 1;
+    axis_word swapped = second;
+    swapped.last = 0;
+    m_axis.write(swapped);
+    m_axis.write(first);
+    m_axis.write(sum);
+    if (first.data == 3) m_axis.write(sum);
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory):
+    def make(bits=32, source=SOURCE, **changes):
+        folder = tmp_path_factory.mktemp("sim")
+        shutil.copytree(Path(hls4ml.__file__).parent / "templates/vivado/ap_types", folder / "ap_types")
+        (folder / "src").mkdir()
+        (folder / "src/swap.h").write_text(HEADER.format(bits=bits))
+        (folder / "src/swap.cpp").write_text(source)
+        description = {
+            "kind": "csim",
+            "top": "swap",
+            "header": "swap.h",
+            "sources": ["src/swap.cpp"],
+            "include": ["src", "ap_types"],
+            "weights": "src",
+            "stream_bits": bits,
+            "words_in": 2,
+            "words_out": 3,
+        }
+        (folder / "simulation.json").write_text(json.dumps(description | changes))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def folder(make):
+    return make()
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+def test_words_arrive_whole_and_in_order(make, bits):
+    model = load(make(bits))
+    assert (model.top, model.stream_bits, model.words_in, model.words_out) == ("swap", bits, 2, 3)
+    random = np.random.default_rng(7)
+    words = random.integers(5, 2**bits, size=(1000, 2), dtype=np.uint64)
+    out, _ = model.run(words.reshape(-1))
+    total = (words.sum(axis=1, dtype=np.uint64)) % (1 << bits if bits == 32 else 2**64)
+    expected = np.column_stack([words[:, 1], words[:, 0], total])
+    assert (out.reshape(-1, 3) == expected).all()
+
+
+def test_tlast_is_given_and_returned_word_by_word(folder):
+    words = np.full(8, 9, np.uint32)
+    _, last = load(folder).run(words)
+    assert np.flatnonzero(last).tolist() == [11]
+    flags = np.zeros(8, bool)
+    flags[[1, 5]] = True
+    _, last = load(folder).run(words, flags)
+    assert np.flatnonzero(last).tolist() == [2, 8]
+
+
+def test_no_samples_give_no_results(folder):
+    out, last = load(folder).run(np.zeros(0, np.uint32))
+    assert out.size == last.size == 0
+
+
+@pytest.mark.parametrize(
+    ("first", "message"),
+    [
+        (1, "swap left input words unread; it reads fewer than 2 words a sample"),
+        (2, "swap gave fewer than 3 words for a sample"),
+        (3, "swap gave more than 3 words for a sample"),
+        (4, "swap gave a word whose TKEEP is not all ones"),
+    ],
+)
+def test_a_top_that_breaks_the_contract_is_caught(make, first, message):
+    # One that went wrong may have words left in its streams, so each case has a library of its own.
+    with pytest.raises(SimulationError) as caught:
+        load(make(source=SOURCE + f"// case {first}\n")).run(np.array([first, 9], np.uint32))
+    assert str(caught.value) == message
+
+
+def test_parts_of_samples_are_refused(folder):
+    with pytest.raises(SimulationError) as caught:
+        load(folder).run(np.zeros(3, np.uint32))
+    assert str(caught.value) == "swap takes 2 words a sample; 3 words are not whole samples"
+    with pytest.raises(SimulationError) as caught:
+        load(folder).run(np.zeros(4, np.uint32), np.zeros(3, bool))
+    assert str(caught.value) == "4 words came with 3 TLAST flags; give one for each word"
+
+
+def test_what_was_compiled_once_is_not_compiled_again(make, folder, monkeypatch):
+    load(folder)
+    monkeypatch.setattr("mlfpga.simulate.csim.simulation._compile", lambda *_: pytest.fail("compiled again"))
+    load(make())
+
+
+def test_an_interrupted_build_is_not_taken_for_a_whole_one(make, monkeypatch, tmp_path):
+    monkeypatch.setenv("MLFPGA_CACHE", str(tmp_path))
+
+    def interrupt(command):
+        if "-shared" in command:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("mlfpga.simulate.csim.simulation._call", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        load(make())
+    assert list((tmp_path / "csim").iterdir()) == []
+
+
+def test_the_compilers_first_error_is_told(make):
+    with pytest.raises(SimulationError) as caught:
+        load(make(source='#include "swap.h"\nint broken = nothing;\n'))
+    assert "swap.cpp:2:14: error: ‘nothing’ was not declared in this scope" in str(caught.value)
+
+
+def test_a_machine_without_a_compiler_is_told_what_to_install(folder, monkeypatch):
+    monkeypatch.delenv("CXX", raising=False)
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SimulationError) as caught:
+        load(folder)
+    assert str(caught.value) == ("the C simulation needs g++, which is not on PATH; install it (sudo apt install g++)")
+
+
+def test_descriptions_that_lead_nowhere_are_refused(make, tmp_path):
+    with pytest.raises(SimulationError) as caught:
+        load(tmp_path)
+    assert str(caught.value) == f"{tmp_path} is not a simulation folder: it has no simulation.json"
+    folder = make(kind="rtl2c")
+    with pytest.raises(SimulationError) as caught:
+        load(folder)
+    assert str(caught.value) == f"{folder}: simulation kind 'rtl2c' is not known; known: csim"
+    folder = make(sources=["src/gone.cpp"])
+    with pytest.raises(SimulationError) as caught:
+        load(folder)
+    assert str(caught.value) == f"{folder}/simulation.json names src/gone.cpp, which is not there"
+    (folder / "simulation.json").write_text("{")
+    with pytest.raises(SimulationError, match="is not JSON"):
+        load(folder)
