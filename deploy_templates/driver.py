@@ -32,8 +32,6 @@ _STATUS_BITS = {
     4: "internal error (on receive: the result was longer than the buffer)",
     5: "slave error",
     6: "decode error (no memory at the buffer's address)",
-    12: "transfer complete",
-    14: "error",
 }
 
 
@@ -272,6 +270,6 @@ class Accelerator:
 
 
 def _bits(value: int, names: dict[int, str]) -> str:
-    """A register in words: its hex value and the names of the bits that are set."""
+    """A status register in words: its hex value and the names of its bits that are set; none of them means busy."""
     set_bits = [name for bit, name in names.items() if value >> bit & 1]
-    return f"{value:#x} ({', '.join(set_bits) or 'no bit set'})"
+    return f"{value:#x} ({', '.join(set_bits) or 'busy'})"

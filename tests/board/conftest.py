@@ -1,6 +1,8 @@
 """A small hardware handoff of our own and accelerators that NumPy can predict."""
 
 import importlib.util
+import json
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -189,3 +191,74 @@ def overlay(board, write_overlay):
     from pynq import Overlay
 
     return Overlay(str(write_overlay()))
+
+
+@pytest.fixture
+def write_bundle(tmp_path, write_overlay):
+    """Write a bundle around the Mixer: five fixed<32,16> numbers in, three sums of three out.
+
+    Keyword arguments go to `handoff`; `manifest` overrides entries of manifest.json ("overlay.dma" for nested ones).
+    """
+    from mlfpga import formats
+    from mlfpga.artifacts import course_root, sha256
+    from mlfpga.bundle import manifest as manifest_module
+
+    def write(manifest: dict | None = None, **settings) -> Path:
+        folder = tmp_path / "bundle"
+        folder.mkdir()
+        write_overlay(folder, **settings)
+        sources = [course_root() / "deploy_templates" / "driver.py", formats.__file__, manifest_module.__file__]
+        for source in map(Path, sources):
+            (folder / source.name).write_text(source.read_text())
+        inputs = np.random.default_rng(5).integers(0, 4096, (50, 5)) / 256
+        sums = inputs[:, :3] + inputs[:, 1:4] + inputs[:, 2:]
+        expected_words = np.round(sums * 65536).astype("<u4")
+        np.savez(folder / "vectors.npz", inputs=inputs, labels=sums.argmax(axis=1), expected_words=expected_words)
+        stream = {"number": "fixed<32,16>", "stream_bits": 32}
+        entry = {
+            "schema": 1,
+            "name": "mixer",
+            "board": "AUP-ZU3",
+            "part": "xczu3eg-sfvc784-2-e",
+            "clock_mhz": 100.0,
+            "overlay": {
+                "bitstream": "overlay.bit",
+                "handoff": "overlay.hwh",
+                "origin": "dry run",
+                "dma": "axi_dma_0",
+                "accelerator": "accelerator_0",
+                "vlnv": "mlfpga:hls:mixer_axi:1.0",
+            },
+            "input": stream | {"shape": [5], "words_per_sample": 5},
+            "output": stream | {"shape": [3], "words_per_sample": 3},
+            "classes": ["left", "middle", "right"],
+            "vectors": "vectors.npz",
+            "expected": {"samples": 50, "accuracy": {"float": 1.0, "compressed": 1.0, "c_simulation": 1.0}},
+            "files": {path.name: sha256(path) for path in folder.iterdir()},
+        }
+        for name, value in (manifest or {}).items():
+            *rooms, last = name.split(".")
+            target = entry
+            for room in rooms:
+                target = target[room]
+            target[last] = value
+        (folder / "manifest.json").write_text(json.dumps(entry))
+        return folder
+
+    return write
+
+
+@pytest.fixture
+def driver(monkeypatch):
+    """`driver.py` as it is imported inside a bundle: its neighbours stand beside it, not in a package."""
+    from mlfpga import formats
+    from mlfpga.artifacts import course_root
+    from mlfpga.bundle import manifest
+
+    monkeypatch.setitem(sys.modules, "formats", formats)
+    monkeypatch.setitem(sys.modules, "manifest", manifest)
+    spec = importlib.util.spec_from_file_location("bundle_driver", course_root() / "deploy_templates" / "driver.py")
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "bundle_driver", module)
+    spec.loader.exec_module(module)
+    return module
