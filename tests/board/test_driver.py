@@ -1,4 +1,4 @@
-"""The driver of a bundle on the virtual board: results, splitting, refusals, and what it says when things stand still."""
+"""The driver of a bundle on the virtual board: results, splitting, refusals, and what it says when all stands still."""
 
 import subprocess
 import sys
@@ -196,8 +196,9 @@ def test_a_dma_error_is_told_in_words_and_reset_helps(board, driver, write_bundl
     with pytest.warns(BoardWarning), pytest.raises(driver.DriverError) as error:
         accelerator.predict(samples(1))
     assert str(error.value) == (
-        "the DMA stopped with an error: MM2S (send) is 0x1001 (halted); S2MM (receive) is 0x5011 (halted, internal error "
-        "(on receive: the result was longer than the buffer)); accelerator_0 control: 0x81 (ap_start, auto_restart). "
+        "the DMA stopped with an error: MM2S (send) is 0x1001 (halted); S2MM (receive) is 0x5011 (halted, internal "
+        "error (on receive: the result was longer than the buffer)); accelerator_0 control: 0x81 (ap_start, "
+        "auto_restart). "
         "Call reset() to load the overlay again before the next try"
     )
     accelerator.reset()
@@ -224,8 +225,8 @@ def test_a_physical_board_that_does_not_answer_times_out_with_its_registers(acce
     with pytest.raises(driver.DriverError) as error:
         accelerator.predict(samples(1))
     assert str(error.value) == (
-        "no result within 0.005 s: MM2S (send) is 0x1000 (busy); S2MM (receive) is 0x1000 (busy); accelerator_0 control: "
-        "0xe (ap_done, ap_idle, ap_ready). Call reset() to load the overlay again before the next try"
+        "no result within 0.005 s: MM2S (send) is 0x1000 (busy); S2MM (receive) is 0x1000 (busy); accelerator_0 "
+        "control: 0xe (ap_done, ap_idle, ap_ready). Call reset() to load the overlay again before the next try"
     )
 
 
