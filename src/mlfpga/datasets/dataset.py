@@ -91,12 +91,13 @@ class Dataset:
     def describe(self) -> str:
         """A few lines to read: sizes, ranges, format, origin."""
         low, high = self.input_range
+        step = FixedPoint.parse(self.number).step
         sizes = " + ".join(f"{len(self.split(split)[1]):,} {split}" for split in _SPLITS)
         return "\n".join(
             (
                 f"{self.name}: {sizes} samples",
                 f"  sample    {self.features} features, a picture of {' × '.join(map(str, self.image_shape))}",
-                f"  values    {low:g} to {high:g}, exact in {self.number} (step {FixedPoint.parse(self.number).step:g})",
+                f"  values    {low:g} to {high:g}, exact in {self.number} (step {step:g})",
                 f"  classes   {len(self.classes)}: {', '.join(self.classes)}",
                 f"  source    {self.source}",
                 f"  licence   {self.licence}",

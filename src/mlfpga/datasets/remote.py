@@ -1,7 +1,7 @@
 """Published files: found in the user's folder, in the cache, or on the network; believed only if their hash is right.
 
-The order is `MLFPGA_DATA` (the user's folder, read only), `cache_root()/datasets`, the mirrors. A file reaches the cache
-only after its content was checked, and whole or not at all, so a run that was interrupted leaves nothing to clean up.
+The order is `MLFPGA_DATA` (the user's folder, read only), `cache_root()/datasets`, the mirrors. A file reaches the
+cache only after its content was checked, and whole or not at all: an interrupted run leaves nothing to clean up.
 """
 
 import gzip

@@ -6,6 +6,6 @@ so it is applied where probabilities are shown (`mlfpga.evaluate.softmax`) and n
 """
 
 from mlfpga.models.mlp import ModelError, mlp, teacher
-from mlfpga.models.training import TrainingError, logits_loss, train
+from mlfpga.models.training import TrainingError, logits, logits_loss, train
 
-__all__ = ["ModelError", "TrainingError", "logits_loss", "mlp", "teacher", "train"]
+__all__ = ["ModelError", "TrainingError", "logits", "logits_loss", "mlp", "teacher", "train"]

@@ -47,6 +47,16 @@ def train(
     return history.history
 
 
+def logits(model: keras.Model, x: np.ndarray, batch_size: int = 4096) -> np.ndarray:
+    """The model's output (n, classes) for `x` (n, features), float32, in batches that fit in memory.
+
+    As `model.predict`, which compiles a graph for every new model it meets; for one pass over a test set that costs
+    more than it saves.
+    """
+    parts = [model(x[start : start + batch_size], training=False).numpy() for start in range(0, len(x), batch_size)]
+    return np.concatenate(parts)
+
+
 def _check(model: keras.Model, data: Dataset, epochs: int) -> None:
     if epochs < 1:
         raise TrainingError(f"{epochs} epochs train nothing; choose 1 or more")

@@ -1,0 +1,80 @@
+"""Knowledge distillation (Hinton, Vinyals, Dean, Distilling the Knowledge in a Neural Network, 2015).
+
+A teacher's logits say more than a label: that this 4 looks a little like a 9. The student learns both.
+"""
+
+import tensorflow as tf
+from tensorflow import keras
+
+from mlfpga.compress.errors import CompressError
+
+
+def distillation_loss(teacher_logits, student_logits, temperature: float) -> tf.Tensor:
+    """T² · KL(softmax(teacher / T) ‖ softmax(student / T)), one number per sample; logits are (n, classes).
+
+    A high temperature T shows the teacher's small probabilities. It also shrinks the gradient by 1/T²; the factor T²
+    restores it, so that the weight between this loss and the label's keeps its meaning when T changes.
+    """
+    teacher_log = tf.nn.log_softmax(tf.cast(teacher_logits, tf.float32) / temperature)
+    student_log = tf.nn.log_softmax(tf.cast(student_logits, tf.float32) / temperature)
+    return temperature**2 * tf.reduce_sum(tf.exp(teacher_log) * (teacher_log - student_log), axis=-1)
+
+
+class Distiller(keras.Model):
+    """Trains `student` with loss (1 - weight) · cross-entropy with the label + weight · `distillation_loss`.
+
+    Compile and fit it like any model; afterwards `student` is the trained model. Both networks must end in logits, take
+    the same input and know the same classes, else CompressError. The teacher is not changed.
+
+    temperature  > 0; 1 takes the teacher's probabilities as they are, 2 … 6 is usual
+    weight       0 … 1; how much the teacher counts
+    """
+
+    def __init__(self, student: keras.Model, teacher: keras.Model, temperature: float = 4.0, weight: float = 0.7):
+        super().__init__(name=f"distilled_{student.name}")
+        if not temperature > 0:
+            raise CompressError(f"temperature is {temperature}; choose more than 0 (2 to 6 is usual)")
+        if not 0 <= weight <= 1:
+            raise CompressError(f"the teacher's weight is {weight}; choose 0 to 1")
+        if (teacher.input_shape, teacher.output_shape) != (student.input_shape, student.output_shape):
+            raise CompressError(
+                f"teacher {teacher.name} maps {teacher.input_shape[1:]} to {teacher.output_shape[1:]}, but student "
+                f"{student.name} maps {student.input_shape[1:]} to {student.output_shape[1:]}; they must agree"
+            )
+        for model in (teacher, student):
+            if _ends_in_softmax(model):
+                raise CompressError(
+                    f"{model.name} ends in softmax, and distillation applies softmax itself; end it in logits (a Dense "
+                    "without activation)"
+                )
+        self.student = student
+        self.temperature = temperature
+        self.weight = weight
+        # Behind a function, Keras does not find the teacher's weights: they are neither trained nor saved.
+        self._teacher_logits = lambda x: tf.stop_gradient(teacher(x, training=False))
+
+    def compile(self, optimizer="adam", loss=None, **settings):
+        """As `keras.Model.compile`; `loss` compares logits with labels, cross-entropy if not given."""
+        loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        super().compile(optimizer=optimizer, loss=loss, **settings)
+
+    def call(self, x, training=None):
+        return self.student(x, training=training)
+
+    def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
+        label = super().compute_loss(x, y, y_pred, sample_weight)
+        taught = tf.reduce_mean(distillation_loss(self._teacher_logits(x), y_pred, self.temperature))
+        return (1 - self.weight) * label + self.weight * taught
+
+    @property
+    def input_shape(self):
+        return self.student.input_shape
+
+    @property
+    def output_shape(self):
+        return self.student.output_shape
+
+
+def _ends_in_softmax(model: keras.Model) -> bool:
+    last = model.layers[-1]
+    return isinstance(last, keras.layers.Softmax) or getattr(last, "activation", None) is keras.activations.softmax

@@ -1,0 +1,34 @@
+"""Judging a classifier: measures, tables and pictures, in one style for the whole course.
+
+Measures are plain NumPy and take *logits*. Every `plot_…` gives a `matplotlib.figure.Figure` (show it by making it the
+last line of a cell, keep it with `savefig`), with labelled axes and marks that can be told apart without colour.
+"""
+
+from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, roc, softmax
+from mlfpga.evaluate.plots import (
+    plot_confusion,
+    plot_curves,
+    plot_images,
+    plot_roc,
+    plot_sizes,
+    plot_tradeoff,
+)
+from mlfpga.evaluate.style import figure, series_style
+from mlfpga.evaluate.tables import comparison_table
+
+__all__ = [
+    "accuracy",
+    "auc",
+    "comparison_table",
+    "confusion_matrix",
+    "figure",
+    "plot_confusion",
+    "plot_curves",
+    "plot_images",
+    "plot_roc",
+    "plot_sizes",
+    "plot_tradeoff",
+    "roc",
+    "series_style",
+    "softmax",
+]
