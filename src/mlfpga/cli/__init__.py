@@ -9,8 +9,9 @@ import sys
 from importlib.metadata import version
 
 from mlfpga.cli import data, hardware, labs, publishing
+from mlfpga.cli.verbs import UsageError
 
-OK, FAILED, INTERRUPTED = 0, 1, 130
+OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 
 EPILOG = """\
 the path through the course, one verb per step:
@@ -38,6 +39,9 @@ def main(arguments: list[str] | None = None) -> int:
         # The reader of our output went away (`mlfpga … | head`): no failure of ours, and nothing more to write.
         sys.stderr.close()
         return OK
+    except UsageError as error:
+        print(f"mlfpga: {error}", file=sys.stderr)
+        return USAGE
     except Exception as error:
         if chosen.debug:
             raise

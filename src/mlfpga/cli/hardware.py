@@ -4,32 +4,63 @@ import argparse
 import sys
 from pathlib import Path
 
-from mlfpga.cli.verbs import add_dataset, add_group, add_verb
+from mlfpga.cli.verbs import UsageError, add_dataset, add_group, add_verb
 
 
 def add_verbs(verbs) -> None:
     """Add this module's verbs."""
+    add_vivado(verbs)
     add_bundle(verbs)
     add_board(verbs)
 
 
+def add_vivado(verbs) -> None:
+    """`vivado graph`, `hwh`, `check` and `build`."""
+    vivado = add_group(
+        verbs,
+        "vivado",
+        "The block design: drawn, checked and handed off without Vivado, built with it",
+        """
+mlfpga vivado check                              what is wrong with the design, without Vivado
+mlfpga vivado graph --output design.svg          a picture, and the address map
+mlfpga vivado hwh --output overlay.hwh           the hardware handoff of a dry run
+mlfpga vivado graph --set stream_bits=64         settings of vivado/settings.tcl, changed
+mlfpga vivado build OUT --set ip_repository=IP   the bitstream, with Vivado on PATH (20 to 60 minutes)
+""",
+    )
+    graph = add_verb(vivado, "graph", "Draw the block design and print its address map", work_graph)
+    graph.add_argument("--output", type=Path, default=Path("design.svg"), help=".svg or .png (default: design.svg)")
+    hwh = add_verb(vivado, "hwh", "Write the hardware handoff that pynq reads, from a dry run", work_hwh)
+    hwh.add_argument("--output", type=Path, default=Path("overlay.hwh"), help="(default: overlay.hwh)")
+    check = add_verb(vivado, "check", "Check the block design; the exit code is 1 if it has an error", work_check)
+    build = add_verb(vivado, "build", "Build bitstream, handoff and XSA with Vivado", work_build)
+    build.add_argument("folder", type=Path, help="where the results and Vivado's log go")
+    for verb in (graph, hwh, check, build):
+        add_dataset(verb)
+        verb.add_argument(
+            "--accelerator", type=Path, help="folder with accelerator.json (default: the dataset's stage)"
+        )
+        verb.add_argument("--script", type=Path, help="another build script (default: vivado/build.tcl)")
+        verb.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting; can be repeated")
+
+
 def add_bundle(verbs) -> None:
-    """`bundle write` and `bundle verify`."""
-    bundle = add_group(
+    """`bundle` and `bundle verify`."""
+    bundle = add_verb(
         verbs,
         "bundle",
-        "The folder that goes to a board",
+        "Make the folder that goes to a board, running the labs it lacks",
+        work_bundle,
         """
-mlfpga bundle write /tmp/digits     copy the finished bundle of digits there, verified
+mlfpga bundle                       make the bundle of digits and say where it is
+mlfpga bundle --to /tmp/digits      and copy it there, verified
 mlfpga bundle verify /tmp/digits    every file is there and is what the manifest says
 """,
     )
-    write = add_verb(
-        bundle, "write", "Make the bundle (running the labs it lacks) and copy it to a folder", work_bundle_write
-    )
-    write.add_argument("folder", type=Path, help="where the bundle goes; must not exist yet")
-    add_dataset(write)
-    verify = add_verb(bundle, "verify", "Check every file of a bundle against its manifest", work_bundle_verify)
+    add_dataset(bundle)
+    bundle.add_argument("--to", type=Path, metavar="FOLDER", help="copy the bundle to a new folder")
+    actions = bundle.add_subparsers(metavar="ACTION")
+    verify = add_verb(actions, "verify", "Check every file of a bundle against its manifest", work_bundle_verify)
     verify.add_argument("folder", type=Path)
 
 
@@ -52,21 +83,93 @@ mlfpga board info
     add_verb(board, "info", "Say which board environment and kernel are in use", work_board_info)
 
 
-def work_bundle_write(chosen: argparse.Namespace) -> None:
+def work_graph(chosen: argparse.Namespace) -> None:
+    design = dry_run(chosen)
+    design.draw(chosen.output)
+    print(*design.address_map(), sep="\n")
+    print(f"picture: {chosen.output}")
+
+
+def work_hwh(chosen: argparse.Namespace) -> None:
+    print(dry_run(chosen).write_hwh(chosen.output))
+
+
+def work_check(chosen: argparse.Namespace) -> int:
+    findings = dry_run(chosen, check=False).check()
+    print(*findings or ["the design has no errors and no warnings"], sep="\n")
+    return 1 if any(finding.severity == "error" for finding in findings) else 0
+
+
+def work_build(chosen: argparse.Namespace) -> None:
+    from mlfpga import blockdesign
+
+    settings, _ = design_inputs(chosen)
+    result = blockdesign.build(settings, chosen.folder, chosen.script)
+    for resource, (used, available) in result.utilization.items():
+        print(f"{resource:<8} {used:>9,.10g} of {available:>9,.10g}  ({used / available:.1%})")
+    timing = "met" if result.timing_met else "NOT met"
+    print(f"timing   {timing}, worst slack {result.slack_ns} ns\nbitstream {result.bitstream}")
+
+
+def dry_run(chosen: argparse.Namespace, check: bool = True):
+    """The design that the chosen script and settings make, without Vivado."""
+    from mlfpga import blockdesign
+    from mlfpga.artifacts import course_root
+
+    settings, ip = design_inputs(chosen)
+    return blockdesign.dry_run(chosen.script or course_root() / "vivado" / "build.tcl", settings, [ip], check)
+
+
+def design_inputs(chosen: argparse.Namespace) -> tuple[dict, dict]:
+    """The settings of the block design, and the catalogue entry of the accelerator in it.
+
+    Without a finished accelerator one that keeps the contract stands in: the design around it is the same.
+    """
+    from mlfpga import course
+    from mlfpga.blockdesign import accelerator_ip
+    from mlfpga.course.stages import digest, stage_folder
+
+    settings: dict = {}
+    for assignment in chosen.set:
+        name, equals, value = assignment.partition("=")
+        if not equals:
+            raise UsageError(f"--set {assignment}: write NAME=VALUE")
+        settings[name] = value
+    dataset = course.workspace(chosen.dataset).dataset
+    folder = chosen.accelerator or (stage_folder(dataset, "accelerator") if digest(dataset, "accelerator") else None)
+    if folder:
+        from mlfpga.accelerators import Accelerator
+
+        made = Accelerator.load(folder)
+        settings = {
+            "accelerator_vlnv": made.vlnv,
+            "stream_bits": made.stream_bits,
+            "clock_mhz": made.clock_mhz,
+            **settings,
+        }
+    settings.setdefault("accelerator_vlnv", "mlfpga:hls:accelerator_axi:1.0")
+    bits = int(settings.get("stream_bits", 32))
+    return settings, accelerator_ip(settings["accelerator_vlnv"], bits, bits)
+
+
+def work_bundle(chosen: argparse.Namespace) -> None:
     import shutil
 
     from mlfpga import course
     from mlfpga.artifacts import writing_folder
     from mlfpga.bundle import load
 
-    if chosen.folder.exists():
-        raise FileExistsError(f"{chosen.folder} exists; name a new folder or remove this one")
+    if chosen.to and chosen.to.exists():
+        raise UsageError(f"{chosen.to} exists; name a new folder or remove this one")
     made = course.workspace(chosen.dataset).need("bundle")
-    with writing_folder(chosen.folder) as folder:
-        # The stage's own two records are the course's, not the board's.
-        shutil.copytree(made, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("stage.json", "metrics.json"))
-        load(folder).verify()
-    print(f"{chosen.folder} is ready: copy it to the board and open deploy.ipynb there")
+    load(made).verify()
+    if chosen.to:
+        with writing_folder(chosen.to) as folder:
+            # The stage's two records are the course's, not the board's.
+            shutil.copytree(
+                made, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("stage.json", "metrics.json")
+            )
+    print(f"{chosen.to or made} is ready: copy it to the board and open deploy.ipynb there")
 
 
 def work_bundle_verify(chosen: argparse.Namespace) -> None:

@@ -3,6 +3,11 @@
 import argparse
 from collections.abc import Callable
 
+
+class UsageError(Exception):
+    """Arguments that the parser could take but that make no sense; the exit code is 2."""
+
+
 Work = Callable[[argparse.Namespace], int | None]
 
 

@@ -8,12 +8,15 @@ import nbformat
 from mlfpga.artifacts import course_root, writing_folder
 from mlfpga.course import notebooks
 
-# What a student needs; tests stay, so that a student who changes the library can check it.
-CONTENT = (
-    "README.md", "LICENSE", "CITATION.cff", "Makefile", "pyproject.toml", "environment.yaml", ".gitignore", "environments",
-    "labs", "deploy_templates", "vivado", "img", "src", "tests", "course_instances",
-)  # fmt: skip
+# What a student needs; tests too, so that a student who changes the library can check it.
+CONTENT = """
+    README.md LICENSE CITATION.cff Makefile pyproject.toml environment.yaml .gitignore
+    environments labs deploy_templates vivado img src tests course_instances
+""".split()
 LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
+
+# This file says that the checkout is a release: tests then do not ask for solutions.
+MARK = "STUDENT_RELEASE"
 
 SOLUTION = "solution"
 EXERCISE = "exercise"
@@ -40,6 +43,7 @@ def write(folder: Path) -> list[Path]:
                 shutil.copy2(source, release / name)
         for path in course_notebooks(release):
             nbformat.write(without_solutions(notebooks.read(path)), path)
+        (release / MARK).write_text("The course for students: the exercises are yours to solve.\n")
     return course_notebooks(folder)
 
 
