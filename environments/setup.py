@@ -85,7 +85,7 @@ def check_machine(python):
         for problem in (
             check_linux(),
             check_module(python, "venv, ensurepip", "python3.11-venv"),
-            check_module(python, "tkinter; tkinter.Tcl()", "python3.11-tk"),
+            check_module(python, "tkinter; tkinter.Tcl()", "python3-tk"),
             check_compiler(),
             check_program("make", "make"),
             check_disk(),
@@ -206,7 +206,7 @@ def install_tools(python):
     """uv, installed by pip into an environment of its own."""
     run([python, "-m", "venv", "--clear", os.path.join(VENVS, "tools")])
     pip = [environment_python("tools"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    run(pip + ["install", "--quiet", "--requirement", lock("tools")])
+    run(pip + ["install", "--requirement", lock("tools")])
 
 
 def install_host(python):
@@ -263,6 +263,7 @@ def explain(command, log):
         return "- the disk became full; free some space and " + again
     network = r"dns error|error sending request|failed to (fetch|lookup|download)|connect(ion)? (error|refused)"
     network += r"|timed out|NewConnectionError|Network is unreachable|network connectivity is disabled"
+    network += r"|\(from versions: none\)"  # pip's way of saying that no index answered
     if re.search(network, log, re.IGNORECASE):
         return (
             "- the packages could not be downloaded: the package index cannot be reached. Connect to the network "

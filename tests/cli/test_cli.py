@@ -1,0 +1,161 @@
+"""The command line: instant help that teaches, exit codes that scripts can trust, errors of one line."""
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlfpga import cli, course
+from mlfpga.course import report, runner
+
+pytestmark = pytest.mark.host
+
+ENVIRONMENTS = Path(sys.prefix).parent
+
+
+@pytest.fixture(autouse=True)
+def own_build_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFPGA_BUILD", str(tmp_path / "build"))
+    monkeypatch.delenv("MLFPGA_DATASET", raising=False)
+    return tmp_path / "build"
+
+
+def usage_error(*arguments):
+    with pytest.raises(SystemExit) as caught:
+        cli.main(list(arguments))
+    return caught.value.code
+
+
+@pytest.mark.parametrize("environment", ["host", "board"])
+@pytest.mark.parametrize("arguments", [["-c", "import mlfpga"], ["-m", "mlfpga.cli", "--help"]])
+def test_import_and_help_take_less_than_half_a_second_in_either_environment(environment, arguments):
+    python = ENVIRONMENTS / environment / "bin" / "python"
+    if not python.is_file():
+        pytest.skip(f"no environment {python}")
+    best = min(_seconds([python, *arguments]) for _ in range(3))
+    assert best < 0.5
+
+
+def _seconds(command):
+    started = time.perf_counter()
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def verbs(parser):
+    """Every verb and action: its words and its parser."""
+    for action in parser._actions:
+        for inner in (getattr(action, "choices", None) or {}).values() if action.nargs == "A..." else ():
+            yield inner.prog, inner
+            yield from verbs(inner)
+
+
+def test_every_verb_explains_itself():
+    found = dict(verbs(cli.parser()))
+    expected = {"run", "report", "figures", "data", "simulate", "vivado", "bundle", "board", "release", "editions"}
+    assert {name.split()[1] for name in found} == expected
+    for name, parser in found.items():
+        assert parser.description, name
+        if len(name.split()) == 2:
+            assert f"  mlfpga {name.split()[1]}" in parser.epilog, f"{name} has no example"
+
+
+@pytest.mark.parametrize("arguments", [[], ["walk"], ["run", "--fast"], ["data"], ["board", "fly"]])
+def test_wrong_usage_exits_with_2(arguments, capsys):
+    assert usage_error(*arguments) == 2
+    assert "usage: mlfpga" in capsys.readouterr().err
+
+
+def test_arguments_without_sense_exit_with_2(capsys, tmp_path):
+    assert cli.main(["vivado", "check", "--set", "stream_bits"]) == 2
+    assert cli.main(["bundle", "--to", str(tmp_path)]) == 2
+    assert capsys.readouterr().err == (
+        "mlfpga: --set stream_bits: write NAME=VALUE\n"
+        f"mlfpga: {tmp_path} exists; name a new folder or remove this one\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["data", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
+        (["run", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
+        (["run", "--only", "trainnig"], "there is no stage 'trainnig'; choose one of training, compression, "),
+        (["figures", "--only", "speed"], "there is no group of figures 'speed'; choose one of path"),
+        (["vivado", "check", "--set", "stream_bits=24"], "input stream width 24 is not supported; choose 32 or 64"),
+        (["bundle", "verify", "/nowhere"], "/nowhere is not a bundle"),
+        (["board", "run", "/nowhere.ipynb"], "/nowhere.ipynb is not there"),
+    ],
+)
+def test_work_that_fails_exits_with_1_and_one_line(arguments, message, capsys):
+    assert cli.main(arguments) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"mlfpga: {message}")
+
+
+def test_debug_shows_the_traceback():
+    with pytest.raises(Exception, match="there is no dataset called"):
+        cli.main(["--debug", "data", "cifar"])
+
+
+def test_unforeseen_error_is_one_line_that_says_how_to_see_more(monkeypatch, capsys):
+    monkeypatch.setattr(report, "write", lambda dataset: 1 / 0)
+    assert cli.main(["report"]) == 1
+    assert capsys.readouterr().err == "mlfpga: ZeroDivisionError: division by zero (`mlfpga --debug …` shows where)\n"
+
+
+def test_interrupt_exits_as_shells_expect(monkeypatch, capsys):
+    def interrupt(dataset):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "write", interrupt)
+    assert cli.main(["report"]) == 130
+    assert "what was finished is kept" in capsys.readouterr().err
+
+
+def test_run_writes_the_report_even_if_a_notebook_fails(monkeypatch, capsys, own_build_folder):
+    def fail(dataset, names, fresh):
+        raise course.StageError("labs/lab01_training/01_mlp.ipynb: cell 3 (of 4) raised ValueError: no luck")
+
+    monkeypatch.setattr(runner, "run", fail)
+    assert cli.main(["run"]) == 1
+    said = capsys.readouterr()
+    assert said.err == "mlfpga: labs/lab01_training/01_mlp.ipynb: cell 3 (of 4) raised ValueError: no luck\n"
+    assert said.out == f"report: {own_build_folder / 'report' / 'index.html'}\n"
+    assert (own_build_folder / "report" / "index.html").is_file()
+
+
+def test_run_passes_its_choices_on(monkeypatch):
+    calls = []
+    monkeypatch.setattr(runner, "run", lambda *arguments: calls.append(arguments))
+    assert cli.main(["run", "--dataset", "mnist", "--only", "training", "board", "--fresh"]) == 0
+    assert calls == [("mnist", ["training", "board"], True)]
+
+
+def test_list_tells_what_was_run(capsys):
+    assert cli.main(["run", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines] == [stage.name for stage in course.STAGES]
+    assert all("not run yet" in line for line in lines)
+
+
+def test_data_describes_the_dataset(capsys):
+    assert cli.main(["data", "digits"]) == 0
+    assert capsys.readouterr().out.startswith("digits: 1,257 train + 180 validation + 360 test samples")
+
+
+def test_vivado_graph_draws_and_prints_the_address_map(capsys, tmp_path):
+    assert cli.main(["vivado", "graph", "--output", str(tmp_path / "design.svg")]) == 0
+    assert "0x80000000 … 0x8000FFFF" in capsys.readouterr().out
+    assert "<svg" in (tmp_path / "design.svg").read_text()
+
+
+def test_simulate_without_an_accelerator_says_what_is_missing(tmp_path, capsys):
+    np.save(tmp_path / "x.npy", np.zeros((1, 64)))
+    assert cli.main(["simulate", str(tmp_path), str(tmp_path / "x.npy")]) == 1
+    assert capsys.readouterr().err == (
+        f"mlfpga: {tmp_path} holds no accelerator (no accelerator.json); lab 03 makes one\n"
+    )

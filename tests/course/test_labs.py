@@ -1,0 +1,109 @@
+"""The committed notebooks: clean, with a solution to every exercise, and running from top to bottom on digits."""
+
+import json
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mlfpga import course
+from mlfpga.artifacts import course_root
+from mlfpga.course import notebooks, release, runner
+from mlfpga.course.stages import BOARD_KERNEL, HOST_KERNEL
+
+pytestmark = pytest.mark.host
+
+NOTEBOOKS = release.course_notebooks(course_root())
+KERNELS = {HOST_KERNEL: "mlfpga (host)", BOARD_KERNEL: "AUP-ZU3 (virtual)"}
+
+
+def each_notebook(function):
+    return pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)(function)
+
+
+def kernel_of(path: Path) -> str:
+    return BOARD_KERNEL if path.parent.name == "deploy_templates" else HOST_KERNEL
+
+
+def test_every_stage_has_its_notebook():
+    assert {course_root() / stage.notebook for stage in course.STAGES} <= set(NOTEBOOKS)
+
+
+@each_notebook
+def test_notebook_is_valid_and_in_the_format_with_cell_ids(path):
+    notebook = notebooks.read(path)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    ids = [cell.id for cell in notebook.cells]
+    assert len(set(ids)) == len(ids)
+
+
+@each_notebook
+def test_notebook_is_committed_without_outputs(path):
+    for cell in notebooks.read(path).cells:
+        if cell.cell_type == "code":
+            assert cell.outputs == [] and cell.execution_count is None, cell.source[:60]
+
+
+@each_notebook
+def test_notebook_names_its_kernel_and_no_machine(path):
+    notebook = notebooks.read(path)
+    assert notebook.metadata.kernelspec.name == kernel_of(path)
+    assert notebook.metadata.kernelspec.display_name == KERNELS[kernel_of(path)]
+    assert not re.search(r"(/home/|/root/|/work/|/tmp/|C:\\\\Users)", json.dumps(notebook))
+
+
+@each_notebook
+def test_every_code_cell_is_introduced_by_text(path):
+    cells = notebooks.read(path).cells
+    assert cells[0].cell_type == "markdown" and cells[0].source.startswith("# ")
+    for before, cell in zip(cells, cells[1:], strict=False):
+        # A solution follows the exercise cell, whose task stands above both.
+        if cell.cell_type == "code" and release.SOLUTION not in release.tags(cell):
+            assert before.cell_type == "markdown" or release.SOLUTION in release.tags(before), cell.source[:60]
+
+
+@each_notebook
+def test_every_exercise_has_a_solution_that_checks_itself(path):
+    if (course_root() / release.MARK).exists():
+        pytest.skip("a student release has no solutions")
+    notebook = notebooks.read(path)
+    assert release.unsolved_exercises(notebook) == []
+    for cell in notebook.cells:
+        if release.SOLUTION in release.tags(cell) and cell.cell_type == "code":
+            assert "assert " in cell.source, cell.source[:60]
+
+
+def test_labs_have_exercises_and_the_release_drops_their_solutions(tmp_path):
+    if (course_root() / release.MARK).exists():
+        pytest.skip("this is a release")
+    solutions = [
+        cell.source for path in NOTEBOOKS for cell in notebooks.read(path).cells if "solution" in release.tags(cell)
+    ]
+    assert len(solutions) >= 4
+    released = release.write(tmp_path / "release")
+    assert len(released) == len(NOTEBOOKS)
+    text = "".join(path.read_text() for path in released)
+    assert '"exercise"' in text and '"solution"' not in text
+    for path in released:
+        nbformat.validate(nbformat.read(path, as_version=4))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stage", course.STAGES, ids=lambda stage: stage.name)
+def test_notebook_runs_on_digits(stage):
+    """Runs where `make labs` does, so what is up to date there (same text, library, data, stages) is not run twice."""
+    runner.run("digits", [stage.name])
+    assert runner.is_up_to_date("digits", stage)
+    executed = nbformat.read(runner.executed_notebook("digits", stage), as_version=4)
+    for cell in executed.cells:
+        if cell.cell_type == "code" and cell.source.strip():
+            assert cell.execution_count is not None, cell.source[:60]
+            assert not [output for output in cell.outputs if output.output_type == "error"]
+
+
+@pytest.mark.slow
+def test_board_gives_what_the_c_simulation_gave():
+    here = course.workspace("digits")
+    assert here.metrics("board")["accuracy"] == pytest.approx(here.metrics("accelerator")["accuracy"], abs=1e-12)
+    assert here.metrics("board")["words_different"] == 0

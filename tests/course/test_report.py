@@ -1,0 +1,136 @@
+"""The report shows what stages recorded, and says what was not run."""
+
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from mlfpga import course
+from mlfpga.course import report, runner
+from mlfpga.course.pictures import accuracy_picture
+
+pytestmark = pytest.mark.host
+
+
+@pytest.fixture(autouse=True)
+def own_build_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLFPGA_BUILD", str(tmp_path / "build"))
+    return tmp_path / "build"
+
+
+def publish(name, **metrics):
+    with course.workspace("digits").publish(name, **metrics) as folder:
+        return folder
+
+
+class Text(HTMLParser):
+    """A page's visible text; fails on tags that do not close in order."""
+
+    VOID = {"meta", "img", "line", "circle"}
+
+    def __init__(self, page):
+        super().__init__()
+        self.open, self.words = [], []
+        self.feed(page)
+        assert self.open == [], f"not closed: {self.open}"
+
+    def handle_starttag(self, tag, attributes):
+        if tag not in self.VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag not in self.VOID:
+            assert self.open.pop() == tag, f"{tag} closes out of order"
+
+    def handle_data(self, data):
+        if "style" not in self.open:
+            self.words.append(data)
+
+
+def text_of(page):
+    return re.sub(r"\s+", " ", " ".join(Text(page).words))
+
+
+def written():
+    return report.write("digits").read_text()
+
+
+def test_without_any_stage_everything_is_said_to_be_not_run():
+    text = text_of(written())
+    assert text.count("not run yet") == 4 + 4 + 5 + 6  # cards, picture, sections, notebooks
+    assert "%" not in text.split("Confusion")[0].split("Accuracy at every stage")[1].split("not run yet 0 %")[0]
+
+
+def test_recorded_accuracies_and_their_changes_are_shown():
+    publish("training", accuracy=0.9750)
+    publish("compression", accuracy=0.9700)
+    text = text_of(written())
+    assert "Float 97.50 %" in text
+    assert "Compressed 97.00 % -0.50 pp · " in text
+    assert "C simulation – not run yet" in text
+
+
+def test_change_is_not_claimed_across_a_stage_that_is_missing():
+    publish("training", accuracy=0.9750)
+    publish("accelerator", accuracy=0.9600)
+    assert " pp · " not in text_of(written())
+
+
+def test_confusion_counts_wrong_answers():
+    publish("training", accuracy=0.9, confusion=[[5, 1], [0, 4]], classes=["cat", "dog"])
+    text = text_of(written())
+    assert "Float · 1 of 10 wrong" in text
+    assert "cat 5 1" in text
+
+
+def test_page_needs_no_network():
+    publish("training", accuracy=0.9)
+    page = written()
+    assert not re.search(r"(src|href)=\"(https?:)?//", page)
+    assert "<script" not in page
+
+
+def test_what_stages_wrote_cannot_become_markup():
+    publish("training", accuracy=0.9, confusion=[[1, 0], [0, 1]], classes=["<b>", "&"])
+    assert "&lt;b&gt;" in written()
+
+
+def test_facts_carry_the_unit_that_their_name_ends_in():
+    publish("board", accuracy=0.9, latency_ms=0.914, throughput_per_s=2133.0, latency={"worst_us": 1200}, word_bits=32)
+    text = text_of(written())
+    for shown in ("latency 0.914 ms", "throughput 2,133 per second", "latency worst 1,200 µs", "word 32 bits"):
+        assert shown in text
+
+
+def test_design_picture_is_embedded_and_addresses_are_hexadecimal(own_build_folder):
+    with course.workspace("digits").publish("overlay") as folder:
+        (folder / "design.svg").write_text("<svg/>")
+        (folder / "design.json").write_text('{"address_map": [{"slave": "axi_dma_0", "base": 2147483648}]}')
+    page = written()
+    assert 'src="data:image/svg+xml;base64,PHN2Zy8+"' in page
+    assert "axi_dma_0 0x80000000" in text_of(page)
+
+
+def test_notebooks_link_to_their_html_and_failed_ones_are_marked(own_build_folder):
+    html = runner.executed_notebook("digits", course.STAGES[0]).with_suffix(".html")
+    html.parent.mkdir(parents=True)
+    html.write_text("")
+    page = written()
+    assert 'href="../digits/labs/lab01_01_mlp.html"' in page
+    assert (own_build_folder / "report" / "../digits/labs/lab01_01_mlp.html").is_file()
+    assert '<span class="state failed">failed</span>' in page
+
+
+def test_figures_are_shown_with_their_verdict(own_build_folder):
+    entry = {"name": "path.help", "value": 0.61, "unit": "s", "limit": 0.5, "met": False, "how": "stopwatch"}
+    own_build_folder.mkdir()
+    (own_build_folder / "figures.json").write_text(f"[{entry}]".replace("'", '"').replace("False", "false"))
+    assert "path.help 0.61 s 0.5 stopwatch missed" in text_of(written())
+
+
+@pytest.mark.parametrize("value", [0.0, 0.5, 0.99999, 1.0])
+def test_accuracy_picture_keeps_its_dots_inside(value):
+    picture = accuracy_picture([("a", value), ("b", None), ("c", 1 - value)])
+    across = [float(x) for x in re.findall(r'cx="([\d.]+)"', picture)]
+    assert len(across) == 2
+    assert all(118 <= x <= 640 - 76 for x in across)
