@@ -1,7 +1,8 @@
 """What an accelerator is to the rest of the house, whichever kind made it."""
 
 import json
-from dataclasses import dataclass, field
+import shutil
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -87,6 +88,11 @@ class Accelerator:
         with writing(self.folder / "accelerator.json") as file:
             file.write_text(json.dumps(entry, indent=2) + "\n")
         return self
+
+    def copy(self, folder: Path | str) -> "Accelerator":
+        """The same accelerator in another folder, which must be empty or not exist."""
+        shutil.copytree(self.folder, folder, dirs_exist_ok=True)
+        return replace(self, folder=Path(folder))
 
     @classmethod
     def load(cls, folder: Path | str) -> "Accelerator":

@@ -8,6 +8,16 @@ build_ip(accelerator)                                     # Vitis HLS, where it 
 
 from mlfpga.accelerators.hls4ml.configuration import configure, reuse_table
 from mlfpga.accelerators.hls4ml.conversion import convert
+from mlfpga.accelerators.hls4ml.profiling import Profile, profile
 from mlfpga.accelerators.hls4ml.vitis import build_ip, find_vitis, read_report
 
-__all__ = ["build_ip", "configure", "convert", "find_vitis", "read_report", "reuse_table"]
+__all__ = [
+    "Profile",
+    "build_ip",
+    "configure",
+    "convert",
+    "find_vitis",
+    "profile",
+    "read_report",
+    "reuse_table",
+]
