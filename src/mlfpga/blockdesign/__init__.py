@@ -1,6 +1,7 @@
 """Block designs: runs the Tcl of `vivado/` without Vivado, checks, draws and hands them off; runs Vivado when present.
 
-    design = dry_run("vivado/build.tcl", {"clock_mhz": 100.0, ...}, ips=[accelerator_ip("mlfpga:hls:mlp_axi:1.0", 32, 32)])
+    accelerator = accelerator_ip("mlfpga:hls:mlp_axi:1.0", stream_bits_in=32, stream_bits_out=32)
+    design = dry_run("vivado/build.tcl", {"accelerator_vlnv": "mlfpga:hls:mlp_axi:1.0"}, ips=[accelerator])
     design.address_map(), design.check(), design.draw("design.svg"), design.write_hwh("overlay.hwh")
 
 Needs only Python with its Tcl interpreter (and matplotlib for pictures).

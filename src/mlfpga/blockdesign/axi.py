@@ -28,13 +28,22 @@ def master_drives(signal: str) -> bool:
     return answer if signal.endswith("READY") else not answer
 
 
+def suffix(signal: str) -> str:
+    """A signal's name without its channel: AWID, BID and RID are all ID.
+
+    >>> suffix("AWID"), suffix("RID"), suffix("RVALID"), suffix("TDATA")
+    ('ID', 'ID', 'VALID', 'DATA')
+    """
+    return signal[1:] if signal[0] in "RWBT" else signal[2:]
+
+
 def signal_width(signal: str, data_bits: int, address_bits: int = 0, id_bits: int = 0, user_bits: int = 0):
     """Width of a signal in bits, or None for a single wire.
 
     >>> signal_width("WSTRB", 64), signal_width("TLAST", 32), signal_width("ARADDR", 64, 40)
     (8, None, 40)
     """
-    name = signal[1:] if signal[0] in "RWBT" else signal[2:]
+    name = suffix(signal)
     if name == "DATA":
         return data_bits
     if name in ("STRB", "KEEP"):

@@ -1,7 +1,7 @@
 """The dry run's .bit file: it stands where the bitstream would, says what it is, and configures nothing.
 
 PYNQ keeps what it has read from a .hwh under the hash of the .bit beside it. So the stand-in carries the sha256 of the
-handoff: another handoff, another .bit. The header is a real one (fields a to e, as PYNQ's `parse_bit_header` reads them).
+handoff: another handoff, another .bit. The header is a real one (fields a to e, as PYNQ's `parse_bit_header` reads).
 """
 
 import struct
@@ -25,7 +25,7 @@ def write_standin(design, path, handoff=None) -> Path:
     # PYNQ swaps the bytes of each 32-bit word on the way to the FPGA manager: a whole number of words.
     payload += b"\n" * (-len(payload) % 4)
     header = b"\x00\x09\x0f\xf0\x0f\xf0\x0f\xf0\x0f\xf0\x00\x00\x01"
-    texts = {"a": f"{design.name}_wrapper;DRYRUN=TRUE;Version=dry run", "b": design.part.removeprefix("xc")}
+    texts = {"a": f"{design.name}_wrapper;DRYRUN=TRUE;Version=dry run", "b": design.part}
     texts |= {"c": "1970/01/01", "d": "00:00:00"}
     for key, text in texts.items():
         data = text.encode("ascii") + b"\x00"

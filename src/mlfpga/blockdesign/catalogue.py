@@ -11,7 +11,8 @@ keys of such a dict:
   ports           name, direction (I, O), kind (clk, rst, INTERRUPT, undef), polarity, width, optional, megahertz
   interfaces      name, type (MASTER, SLAVE, INITIATOR, TARGET), bus (aximm, axis), clock, prefix and case of its
                   signals' names, signals ("full", "lite", "stream", a list, or "partner": those of the other end),
-                  data_bits, address_bits, id_bits, user_bits, without, needs, properties
+                  without (ID: none of AWID, BID, ARID, RID), needs (signals the other end must have), protocol,
+                  data_bits, address_bits, id_bits, user_bits, properties (what else the handoff says)
   address_spaces  name, interfaces that look into it, bits, windows (interface -> what it can reach)
   segments        interface, group, name, usage (register, memory), base, size, block
   registers       interface -> name, offset, reset, when, about, fields [name, first bit, bits, access, about]
@@ -229,13 +230,12 @@ class Shape:
             for key in ("data_bits", "address_bits", "id_bits", "user_bits")
             if key in entry
         }
-        without = tuple(entry.get("without", "").split())
         signals = entry["signals"]
         if signals == "partner":
             signals = None
         else:
             signals = axi.GROUPS.get(signals) or signals.split()
-            signals = tuple(signal for signal in signals if not signal.endswith(without or "-"))
+            signals = tuple(signal for signal in signals if axi.suffix(signal) != entry.get("without"))
         properties = {
             name: value if isinstance(value, str) and value.isupper() else str(self._evaluate(value))
             for name, value in entry.get("properties", {}).items()

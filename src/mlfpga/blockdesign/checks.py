@@ -31,7 +31,7 @@ class Finding:
 
 def check(design: Design) -> list[Finding]:
     """All findings, errors first, otherwise in the order of the checks."""
-    checks = (_part, _clocks_and_resets, _interfaces, _streams, _clock_domains, _dma, _addresses, _unaddressed)
+    checks = (_part, _dma, _clocks_and_resets, _interfaces, _streams, _clock_domains, _addresses, _unaddressed)
     findings = [finding for each in checks for finding in each(design)]
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
@@ -58,12 +58,12 @@ def _clocks_and_resets(design) -> Iterator[Finding]:
                 continue
             driver = design.driver(net)
             if driver is None:
-                yield _error(f"{kind} {pin} is connected, but nothing drives it", net.where)
+                yield _error(f"{kind} {pin} is connected, but nothing drives it", net.pins[pin])
             elif design.port(driver).kind != port.kind:
-                yield _error(f"{kind} {pin} is driven by {driver}, which is not a {kind}", net.where)
+                yield _error(f"{kind} {pin} is driven by {driver}, which is not a {kind}", net.pins[pin])
             elif port.kind == "rst" and design.port(driver).polarity != port.polarity:
                 levels = f"{_level(design.port(driver))} and {_level(port)}"
-                yield _error(f"reset {pin} is driven by {driver}: they are active {levels}", net.where)
+                yield _error(f"reset {pin} is driven by {driver}: they are active {levels}", net.pins[pin])
 
 
 def _level(port):
@@ -150,9 +150,7 @@ def _addresses(design) -> Iterator[Finding]:
     for first, second in itertools.combinations(assigned, 2):
         same_space = (first.master, first.space) == (second.master, second.space)
         if same_space and first.offset < second.offset + second.size and second.offset < first.offset + first.size:
-            yield _error(
-                f"{_place(second)} overlaps {_place(first)} in {second.master}/{second.space}", second.where
-            )
+            yield _error(f"{_place(second)} overlaps {_place(first)} in {second.master}/{second.space}", second.where)
 
 
 def _one_address(design, mapping) -> Iterator[Finding]:
@@ -160,9 +158,7 @@ def _one_address(design, mapping) -> Iterator[Finding]:
     if mapping.size < _SMALLEST_RANGE or mapping.size & (mapping.size - 1):
         yield _error(f"{name}: range {size_text(mapping.size)} is not a power of two of at least 4K", where)
     elif mapping.offset % mapping.size:
-        yield _error(
-            f"{name}: 0x{mapping.offset:08X} is not a multiple of its range, {size_text(mapping.size)}", where
-        )
+        yield _error(f"{name}: 0x{mapping.offset:08X} is not a multiple of its range, {size_text(mapping.size)}", where)
     space, through = design.space(mapping), design.route(mapping)
     last = mapping.offset + mapping.size - 1
     if through is None:
@@ -189,4 +185,6 @@ def _unaddressed(design) -> Iterator[Finding]:
                 for segment in slave.shape.segments.values():
                     key = (cell.name, space.name, slave.name, segment.path)
                     if segment.interface == target.port and key not in decided:
-                        yield _error(f"{slave.name}/{segment.path} has no address in {cell.name}/{space.name}", slave.where)
+                        yield _error(
+                            f"{slave.name}/{segment.path} has no address in {cell.name}/{space.name}", slave.where
+                        )

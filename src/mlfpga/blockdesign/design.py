@@ -62,10 +62,9 @@ class Pin:
 
 @dataclass
 class Net:
-    """Pins on one wire. The name is Vivado's: that of the driver, or of the first pin if none drives."""
+    """Pins on one wire, each with the line that connected it."""
 
-    pins: list
-    where: Where | None
+    pins: dict[Pin, Where | None]
 
 
 @dataclass

@@ -1,7 +1,8 @@
 """The hardware handoff (.hwh): what software learns about a design, in the XML that Vivado writes.
 
-PYNQ reads from it the IPs, their addresses and registers, the memory, the clocks and the port widths. Its layout is not
-documented; this writer follows files that Vivado 2024.1 wrote for the same kind of design (see the tests), name by name.
+PYNQ reads from it the IPs, their addresses and registers, the memory, the clocks and the port widths. Its layout is
+not documented; this writer follows files that Vivado 2024.1 wrote for the same kind of design, name by name (the tests
+compare them).
 """
 
 import re
@@ -224,7 +225,7 @@ def _signals(design, pin: Pin) -> list[str]:
         return list(interface.signals)
     other = _shaped_by(design, pin)
     signals = other.signals if other else axi.GROUPS["full"]
-    return [signal for signal in signals if not (interface.without and signal.endswith(interface.without))]
+    return [signal for signal in signals if axi.suffix(signal) != interface.without]
 
 
 def _shaped_by(design, pin: Pin):

@@ -1,8 +1,8 @@
 """The Vivado commands that build scripts use, recorded into a `Design` instead of executed.
 
-What a command accepts follows the Vivado Tcl command reference (UG835). Objects are what they are in Vivado when printed:
-/axi_dma_0 is a cell, /axi_dma_0/axi_resetn a pin. One thing is stricter on purpose: where Vivado only warns that nothing
-matches (get_bd_pins with a wrong name) and goes on with an empty list, the dry run stops at that line.
+What a command accepts follows the Vivado Tcl command reference (UG835). Objects are what they are in Vivado when
+printed: /axi_dma_0 is a cell, /axi_dma_0/axi_resetn a pin. One thing is stricter on purpose: where Vivado only warns
+that nothing matches (get_bd_pins with a wrong name) and goes on with an empty list, the dry run stops at that line.
 """
 
 import fnmatch
@@ -168,10 +168,9 @@ class Recorder:
         for pin in pins:
             self._check_exists(pin, "pin")
         touched = [net for net in self.design.nets if any(pin in net.pins for pin in pins)]
-        net = Net([], self.sandbox.where)
-        for pin in [pin for old in touched for pin in old.pins] + pins:
-            if pin not in net.pins:
-                net.pins.append(pin)
+        net = Net({pin: where for old in touched for pin, where in old.pins.items()})
+        for pin in pins:
+            net.pins.setdefault(pin, self.sandbox.where)
         drivers = [pin for pin in net.pins if self.design.port(pin).direction == "O"]
         if len(drivers) > 1:
             raise CommandError(f"{drivers[0]} and {drivers[1]} would drive the same wire")
@@ -208,9 +207,7 @@ class Recorder:
         return self._matching(paths, patterns, options, "address segment")
 
     def assign_bd_address(self, *words):
-        options, rest = parse_options(
-            words, flags=["-force"], valued=["-offset", "-range", "-target_address_space"]
-        )
+        options, rest = parse_options(words, flags=["-force"], valued=["-offset", "-range", "-target_address_space"])
         if not {"-offset", "-range", "-target_address_space"} <= set(options) or len(rest) != 1:
             raise CommandError("the dry run needs -offset, -range, -target_address_space and one segment")
         offset, size = parse_size(options["-offset"]), parse_size(options["-range"])
@@ -333,13 +330,13 @@ class Recorder:
         try:
             cell.ip.check_parameter(name[7:], value)
         except CatalogueError as error:
-            raise CommandError(f"{cell.name}: {error}") from error
+            raise CommandError(f"{cell.name}: {error}", word=name) from error
         cell.changes[name[7:]] = value
-        cell.changed_at[name[7:]] = self.sandbox.where
+        cell.changed_at[name[7:]] = self.sandbox.where_of(name)
         try:
             _ = cell.values
         except ValueError as error:
-            raise CommandError(f"{cell.name}: {error}") from error
+            raise CommandError(f"{cell.name}: {error}", word=name) from error
 
     def _get_members(self, words, what):
         options, patterns = parse_options(words, flags=["-quiet"])
@@ -366,7 +363,8 @@ class Recorder:
             raise CommandError(f'there is no cell "{pin.cell}"{did_you_mean(pin.cell, self.design.cells)}')
         if not self._exists(pin, what):
             cell = self.design.cells[pin.cell]
-            raise CommandError(f'{pin.cell} ({cell.ip.name}) has no {what} "{pin.port}"{cell.shape.missing(pin.port, what)}')
+            why = cell.shape.missing(pin.port, what)
+            raise CommandError(f'{pin.cell} ({cell.ip.name}) has no {what} "{pin.port}"{why}')
 
     def _matching(self, paths, patterns, options, what):
         names = self._split(patterns[0]) if patterns else ["*"]

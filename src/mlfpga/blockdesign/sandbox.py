@@ -52,7 +52,14 @@ class ScriptError(Exception):
 
 
 class CommandError(Exception):
-    """Raised by a command to fail as a Tcl error would: the script may catch it."""
+    """Raised by a command to fail as a Tcl error would: the script may catch it.
+
+    word: what in the script is to blame, if it is more telling than the line of the command
+    """
+
+    def __init__(self, message: str, word: str | None = None):
+        super().__init__(message)
+        self.word = word
 
 
 class Sandbox:
@@ -74,6 +81,7 @@ class Sandbox:
         self._commands |= {name: self._refuser(name) for name in _REFUSED}
         self._last_error: tuple[str, Where | None] | None = None
         self._exit_code: int | None = None
+        self._trace_at_exit = ""
         self.output: list[str] = []
         self._prepare()
 
@@ -83,17 +91,35 @@ class Sandbox:
         place = self._tcl.splitlist(self._tcl.eval("script eval ::dry::locate"))
         return Where(place[0], int(place[1])) if place else None
 
+    def where_of(self, word: str) -> Where | None:
+        """The line with this word if only one has it, else the line that is being executed.
+
+        A command over many lines counts as its first, and a list may come from another file: a word says more.
+        """
+        pattern = re.compile(rf"(?<![\w.]){re.escape(word)}(?!\w)")
+        found = [
+            Where(str(path), number)
+            for path in dict.fromkeys(self._scripts)
+            for number, line in enumerate(self._lines(path), start=1)
+            if pattern.search(line)
+        ]
+        return found[0] if len(found) == 1 else self.where
+
     def run(self, script, arguments=()) -> None:
         """Run a script file. ScriptError with its file and line if it fails, or ends with a non-zero exit code."""
         self._tcl.eval(f"interp limit script time -seconds {int(time.time() + self._seconds) + 1}")
         self._tcl.call("script", "eval", ["set", "argv", list(map(str, arguments))])
         self._tcl.call("script", "eval", ["set", "argc", len(arguments)])
+        self._scripts.append(Path(script).resolve())
         try:
-            self._source(str(script))
+            self._tcl.call("run_file", str(script))
         except self._error as error:
-            self._failed(str(error))
+            # The limits have done their work; reading what happened must not run into them again.
+            self._tcl.eval("interp limit script time -seconds {}; interp limit script commands -value {}")
+            if self._exit_code is None:
+                self._fail(str(error), self._trace())
         if self._exit_code:
-            self._failed(f"the script ended with exit code {self._exit_code}")
+            self._fail(f"the script ended with exit code {self._exit_code}", self._trace_at_exit)
 
     def split(self, text: str) -> tuple:
         """The elements of a Tcl list."""
@@ -124,30 +150,33 @@ class Sandbox:
 
     def _call(self, name, *words):
         """Called by Tcl for each of our commands. Code 0 is success, 1 an error that the script may catch."""
+        where = None
         try:
             if name not in self._commands:
                 raise CommandError(f'unknown command "{words[0] if words else name}"')
             result = self._commands[name](*words)
             return 0, "" if result is None else result
         except CommandError as error:
+            where = self.where_of(error.word) if error.word else None
             message = str(error) if name in ("unknown", "permit") else f"{name}: {error}"
-        except TypeError as error:
+        except (TypeError, ValueError) as error:
             message = f"{name}: wrong arguments ({error})"
-        self._last_error = message, self.where
+        self._last_error = message, where or self.where
         return 1, message
 
-    def _source(self, path):
-        self._tcl.call("run_file", path)
+    def _trace(self):
+        """Tcl's account of the last error: its message and the way to it."""
+        return self._tcl.eval("script eval {if {[info exists ::errorInfo]} {set ::errorInfo}}")
 
-    def _failed(self, message):
+    def _fail(self, message, trace):
         """Raise the error at the place where it first happened, also if the script caught it and then gave up."""
         caught, where = self._last_error or (None, None)
-        trace = self._tcl.eval("script eval {set ::errorInfo}")
-        if caught is not None and caught in trace:
-            raise ScriptError(caught, where)
         if "time limit exceeded" in message:
             raise ScriptError(f"stopped after {self._seconds:g} s: is there an endless loop?", self._place(trace))
-        raise ScriptError(trace.splitlines()[0] if self._exit_code and trace else message, self._place(trace))
+        if caught is not None and trace.startswith(caught):
+            raise ScriptError(caught, where)
+        first_line = trace.splitlines()[0] if trace else message
+        raise ScriptError(first_line if self._exit_code else message, self._place(trace))
 
     def _place(self, trace):
         """The line of a plain Tcl error, from its stack trace."""
@@ -158,11 +187,18 @@ class Sandbox:
         return Where(match[1], int(match[2])) if match else None
 
     def _line_in_procedure(self, name, line):
+        """The file's line for a line of a procedure, which Tcl counts without those that a backslash continues."""
         for script in self._scripts:
-            for number, text in enumerate(script.read_text(encoding="utf-8", errors="replace").splitlines(), start=1):
+            lines = self._lines(script)
+            for start, text in enumerate(lines):
                 if text.split()[:2] == ["proc", name.removeprefix("::")]:
-                    return Where(str(script), number + line - 1)
+                    ends = [number for number in range(start, len(lines)) if not lines[number].endswith("\\")]
+                    return Where(str(script), ends[line - 2] + 2 if line > 1 else start + 1)
         return None
+
+    @staticmethod
+    def _lines(script):
+        return script.read_text(encoding="utf-8", errors="replace").splitlines()
 
     def _permit(self, path):
         """The path, if the script may read it."""
@@ -188,6 +224,7 @@ class Sandbox:
 
     def _exit(self, code="0"):
         self._exit_code = int(code)
+        self._trace_at_exit = self._trace()
         # Nothing may follow an exit; this error cannot be mistaken for one of the script's.
         self._tcl.eval("interp limit script commands -value 1")
         return ""

@@ -13,9 +13,14 @@ def settings_text(settings: dict) -> str:
     for name, value in settings.items():
         if not re.fullmatch(r"\w+", name):
             raise ValueError(f'setting name "{name}" is not a word')
-        text = str(value.resolve()) if isinstance(value, Path) else str(value)
-        lines.append(f"set settings({name}) {_word(text)}\n")
+        lines.append(f"set settings({name}) {_word(_text(value))}\n")
     return "".join(lines)
+
+
+def _text(value) -> str:
+    if isinstance(value, Path):
+        return str(value.resolve())
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _word(text: str) -> str:
