@@ -4,6 +4,7 @@ Measures are plain NumPy and take *logits*. Every `plot_…` gives a `matplotlib
 last line of a cell, keep it with `savefig`), with labelled axes and marks that can be told apart without colour.
 """
 
+from mlfpga.evaluate.hardware import plot_agreement, plot_ranges, plot_reuse
 from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, roc, softmax
 from mlfpga.evaluate.plots import (
     plot_confusion,
@@ -22,9 +23,12 @@ __all__ = [
     "comparison_table",
     "confusion_matrix",
     "figure",
+    "plot_agreement",
     "plot_confusion",
     "plot_curves",
     "plot_images",
+    "plot_ranges",
+    "plot_reuse",
     "plot_roc",
     "plot_sizes",
     "plot_tradeoff",

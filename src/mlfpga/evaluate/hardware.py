@@ -1,0 +1,91 @@
+"""Pictures of a network on its way into hardware."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
+from matplotlib.ticker import MultipleLocator
+
+from mlfpga.evaluate.style import bar_style, figure, series_style
+
+
+def plot_ranges(profiles: Sequence, title: str = "Numbers and the formats that hold them") -> Figure:
+    """One row for each profile of `accelerators.hls4ml.profile`: what its format covers, how large its values are.
+
+    Grey, from the smallest step to the largest value of the format; on it a box plot of the magnitudes (minimum,
+    quartiles, maximum; zeros left out). A box that sticks out to the right overflows; one to the left rounds to zero.
+    """
+    with figure(width=9, height=0.42 * len(profiles) + 1.6) as (made, axis):
+        rows = range(len(profiles))[::-1]
+        for row, profile in zip(rows, profiles, strict=True):
+            number = profile.number
+            low, high = np.log2(number.step), np.log2(max(number.maximum, -number.minimum))
+            covers = Rectangle((low, row - 0.4), high - low, 0.8, facecolor="#dddddd", edgecolor="#888888")
+            axis.add_patch(covers)
+            if profile.magnitudes:
+                least, first, middle, third, most = np.log2(profile.magnitudes)
+                axis.plot([least, most], [row, row], color="black", linewidth=1.2)
+                axis.add_patch(
+                    Rectangle((first, row - 0.22), third - first, 0.44, facecolor="white", edgecolor="black")
+                )
+                axis.plot([middle, middle], [row - 0.22, row + 0.22], color="black", linewidth=2)
+                if profile.overflows:
+                    axis.text(most + 0.2, row, f"{profile.overflows:.1%} overflow", va="center", weight="bold")
+        axis.autoscale_view()
+        axis.set_yticks(rows, [f"{p.layer} {p.what}   {p.number}" for p in profiles], fontsize=10)
+        axis.xaxis.set_major_locator(MultipleLocator(4))
+        axis.xaxis.set_major_formatter(lambda value, _: f"$2^{{{value:.0f}}}$")
+        axis.grid(axis="y", visible=False)
+        axis.set(xlabel="magnitude (logarithmic); grey: from the format's step to its largest value", title=title)
+    return made
+
+
+def plot_reuse(choices: Mapping[int, Mapping[str, Mapping[str, int]]], clock_mhz: float) -> Figure:
+    """Multipliers against the time between samples, for several tables of `accelerators.hls4ml.reuse_table`.
+
+    choices    multiplier budget -> its reuse table
+    clock_mhz  turns cycles into microseconds; the slowest layer's reuse factor is taken as the initiation interval
+    """
+    points = sorted(
+        (
+            max(row["reuse_factor"] for row in table.values()),
+            sum(row["multipliers"] for row in table.values()),
+            budget,
+        )
+        for budget, table in choices.items()
+    )
+    with figure(width=7.6, height=4.4) as (made, axis):
+        cycles, multipliers, budgets = (np.array(column) for column in zip(*points, strict=True))
+        axis.plot(cycles / clock_mhz, multipliers, **series_style(0))
+        for x, y, budget in zip(cycles / clock_mhz, multipliers, budgets, strict=True):
+            axis.annotate(f"budget {budget}", (x, y), textcoords="offset points", xytext=(10, 4), fontsize=10)
+        axis.set_xscale("log")
+        axis.set_yscale("log", base=2)
+        axis.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
+        axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.margins(x=0.2, y=0.12)
+        axis.set(
+            xlabel=f"time between samples at {clock_mhz:g} MHz (µs, logarithmic, estimated)",
+            ylabel="multipliers (logarithmic)",
+            title="Reuse buys area with time",
+        )
+    return made
+
+
+def plot_agreement(reference, result, step: float, title: str = "C simulation against Keras") -> Figure:
+    """Two results (n, outputs) of the same samples: each against the other, and how far they differ in output steps."""
+    reference, result = np.ravel(reference), np.ravel(result)
+    difference = (result - reference) / step
+    with figure(width=10, height=4.2, columns=2) as (made, axes):
+        # A few thousand points show the line as well as all of them, and keep the notebook small.
+        shown = np.random.default_rng(0).permutation(len(reference))[:3000]
+        axes[0].plot(reference[shown], result[shown], linestyle="none", marker=".", color="#0072b2", markersize=4)
+        ends = [min(reference.min(), result.min()), max(reference.max(), result.max())]
+        axes[0].plot(ends, ends, color="black", linewidth=1, linestyle="--", label="equal")
+        axes[0].set(xlabel="logit, Keras", ylabel="logit, C simulation", title=title)
+        axes[0].legend()
+        axes[1].hist(difference, bins=41, **bar_style(0))
+        axes[1].set_yscale("log")
+        axes[1].set(xlabel=f"difference (output steps of {step:g})", ylabel="logits (count, logarithmic)")
+    return made
