@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from mlfpga.artifacts import course_root, writing_folder
+from mlfpga.artifacts import build_root, course_root, writing_folder
 from mlfpga.course.stages import METRICS, StageError, digest, seal, stage, stage_folder, stale_because
 
 DEFAULT_DATASET = "digits"
@@ -59,6 +59,10 @@ class Workspace:
     def metrics(self, name: str) -> dict[str, Any]:
         """The metrics a stage was published with (and, as `need`, the stage made first if it is missing)."""
         return json.loads((self.need(name) / METRICS).read_text())
+
+    def draft(self, name: str) -> Path:
+        """A place for work in progress, beside the stages; whatever was there stays until it is written again."""
+        return build_root() / self.dataset / "drafts" / name
 
     @contextmanager
     def publish(self, name: str, **metrics: Any) -> Iterator[Path]:
