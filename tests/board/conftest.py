@@ -166,7 +166,7 @@ def board(monkeypatch):
     """The virtual board of this process, impatient, with a Mixer for accelerator_0."""
     import mlfpga.board
 
-    device = mlfpga.board.device()
+    device = mlfpga.board.virtual_board()
     monkeypatch.setattr(type(device.machine), "patience_s", 0.02)
     monkeypatch.setattr(device, "models", {"accelerator_0": Mixer()})
     return device
@@ -174,15 +174,27 @@ def board(monkeypatch):
 
 @pytest.fixture
 def write_overlay(tmp_path):
-    """Write a .bit and .hwh pair; keyword arguments as for `handoff`."""
+    """Write a .bit and .hwh pair; keyword arguments as for `handoff`, or `text`, the whole .hwh."""
 
-    def write(folder: Path = tmp_path, stem: str = "overlay", **settings) -> Path:
-        (folder / f"{stem}.hwh").write_text(handoff(**settings))
+    def write(folder: Path = tmp_path, stem: str = "overlay", text: str | None = None, **settings) -> Path:
+        (folder / f"{stem}.hwh").write_text(text or handoff(**settings))
         bitstream = folder / f"{stem}.bit"
         bitstream.write_bytes(b"dry run")
         return bitstream
 
     return write
+
+
+@pytest.fixture(scope="session")
+def course_handoff(tmp_path_factory) -> str:
+    """The .hwh that the course's own block design gives for the Mixer."""
+    from mlfpga.artifacts import course_root
+    from mlfpga.blockdesign import accelerator_ip, dry_run
+
+    path = tmp_path_factory.mktemp("block_design") / "overlay.hwh"
+    ip = accelerator_ip("mlfpga:hls:mixer_axi:1.0", 32, 32)
+    dry_run(course_root() / "vivado" / "build.tcl", {"accelerator_vlnv": ip["vlnv"]}, ips=[ip]).write_hwh(path)
+    return path.read_text()
 
 
 @pytest.fixture
@@ -207,7 +219,8 @@ def write_bundle(tmp_path, write_overlay):
         folder = tmp_path / "bundle"
         folder.mkdir()
         write_overlay(folder, **settings)
-        sources = [course_root() / "deploy_templates" / "driver.py", formats.__file__, manifest_module.__file__]
+        templates = course_root() / "deploy_templates"
+        sources = [templates / "driver.py", templates / "deploy.ipynb", formats.__file__, manifest_module.__file__]
         for source in map(Path, sources):
             (folder / source.name).write_text(source.read_text())
         inputs = np.random.default_rng(5).integers(0, 4096, (50, 5)) / 256

@@ -224,6 +224,12 @@ def test_memory_that_is_used_up_says_so(board):
         allocate(134_217_729, "u1")
 
 
+def test_the_memory_bank_of_the_overlay_allocates_too(overlay):
+    assert overlay.PSDDR.base_address == 0
+    buffer = allocate(4, "u4", target=overlay.PSDDR)
+    assert overlay.device.machine.memory.buffer_of(buffer.physical_address, 16) == buffer.physical_address
+
+
 def test_a_new_overlay_replaces_the_logic(overlay, write_overlay):
     overlay.accelerator_0.write(0x00, 0x81)
     again = Overlay(str(write_overlay()))

@@ -247,7 +247,7 @@ def test_the_bundle_runs_on_its_own(write_bundle, tmp_path):
         "import mlfpga.board, numpy as np\n"
         f"import sys; sys.path.append({str(tmp_path)!r})\n"
         "from model import Mixer\n"
-        "mlfpga.board.device().models['accelerator_0'] = Mixer()\n"
+        "mlfpga.board.virtual_board().models['accelerator_0'] = Mixer()\n"
         "from driver import Accelerator\n"
         "with Accelerator() as accelerator:\n"
         "    print(accelerator.predict(np.ones((1, 5))))\n"

@@ -25,11 +25,11 @@ __all__ = [
     "HandoffError",
     "StalledError",
     "VirtualBoard",
-    "device",
+    "virtual_board",
 ]
 
 
-def device() -> VirtualBoard:
+def virtual_board() -> VirtualBoard:
     """The virtual board that pynq uses in this process."""
     import pynq
 

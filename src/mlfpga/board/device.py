@@ -18,7 +18,7 @@ from mlfpga.board.machine import Machine
 from mlfpga.board.window import RegisterWindow
 from mlfpga.board.wiring import read_design
 
-# pynq.allocate() looks for the memory bank at address 0 under this name.
+# On a board pynq adds the processing system's memory to every overlay's memories, under the name PSDDR.
 _PS_MEMORY = {"base_address": 0, "size": 2 << 30, "type": "DDR4", "used": 1, "streaming": False, "idx": 0}
 
 
@@ -88,6 +88,10 @@ class VirtualBoard(pynq.Device):
         buffer.return_to = self
         return buffer
 
+    def get_memory(self, description: dict) -> "MemoryBank":
+        """What `overlay.PSDDR` is, and `allocate(..., target=overlay.PSDDR)` allocates from."""
+        return MemoryBank(self, description["base_address"], description["size"])
+
     def return_pointer(self, allocation: "_Allocation") -> None:
         """Called by PynqBuffer.freebuffer()."""
         allocation.mark_freed()
@@ -109,6 +113,15 @@ class VirtualBoard(pynq.Device):
             "of arithmetic (buffer.copy(), buffer * 2) is. Write into an allocated buffer instead: buffer[:] = values"
         )
         return False
+
+
+class MemoryBank:
+    """A memory of the overlay, as pynq shows it: `base_address`, `size` in bytes, and a way to allocate from it."""
+
+    def __init__(self, device: VirtualBoard, base_address: int, size: int):
+        self.base_address = base_address
+        self.size = size
+        self.allocate = device.allocate
 
 
 class _Allocation:
