@@ -4,7 +4,9 @@ PYTHON ?= python3
 DATASET ?= $(or $(MLFPGA_DATASET),digits)
 HOST := .venv/host/bin
 BOARD := .venv/board/bin
-KERNELS := {'mlfpga-host', 'aup-zu3-virtual'}
+# Only the course's two kernels are offered; the encryption is what keeps kernels from warning that they have none.
+LAB_OPTIONS := --KernelSpecManager.allowed_kernelspecs="{'mlfpga-host', 'aup-zu3-virtual'}" \
+	--MultiKernelManager.default_kernel_name=mlfpga-host --KernelManager.transport_encryption=auto
 
 .DEFAULT_GOAL := help
 .PHONY: help setup labs test lab figures report lock clean
@@ -26,7 +28,7 @@ test: setup  ## run every test, in both environments; this executes every notebo
 	$(BOARD)/python -m pytest tests/board tests/formats tests/bundle
 
 lab: setup  ## open JupyterLab with both kernels
-	$(HOST)/jupyter lab --KernelSpecManager.allowed_kernelspecs="$(KERNELS)"
+	$(HOST)/jupyter lab $(LAB_OPTIONS)
 
 figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path for one group
 	@$(HOST)/mlfpga figures $(if $(ONLY),--only $(ONLY))

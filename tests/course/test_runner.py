@@ -165,3 +165,43 @@ def test_record_of_a_run_is_gone_while_its_notebook_fails(little_course):
         run(["training"])
     assert not record.exists()
     assert os.path.isdir(little_course.build / "digits" / "training"), "the earlier stage stays"
+
+
+def test_leftovers_of_killed_runs_are_swept_and_recent_ones_are_not(little_course):
+    old, recent = (little_course.build / "digits" / f".training.{name}" for name in ("old", "recent"))
+    for folder in (old, recent):
+        folder.mkdir(parents=True)
+    long_ago = time.time() - runner.LEFTOVER_SECONDS - 60
+    os.utime(old, (long_ago, long_ago))
+    run([])
+    assert not old.exists() and recent.exists()
+
+
+def test_kernel_ends_with_a_runner_that_was_killed(little_course):
+    path = little_course.write("training", "import os, time\nopen('pid', 'w').write(str(os.getpid()))\ntime.sleep(60)")
+    command = [sys.executable, "-c", "from mlfpga.course import runner; runner.run('digits')"]
+    pid_file = path.parent / "pid"
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
+        assert _comes(lambda: pid_file.exists() and pid_file.read_text())
+        process.kill()
+    assert _comes(lambda: not os.path.exists(f"/proc/{pid_file.read_text()}"))
+
+
+def _comes(condition, seconds=30):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if condition():
+            return True
+        time.sleep(0.1)
+    return False
+
+
+def test_two_runs_of_a_dataset_take_turns(little_course):
+    little_course.write("training", HERE, "import time; time.sleep(2)", "with here.publish('training'): pass")
+    code = "from mlfpga.course import runner; runner.run('digits', ['training'])"
+    runs = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    said = sorted((process.communicate(timeout=60)[0] for process in runs), key=len)
+    assert [process.returncode for process in runs] == [0, 0]
+    assert "done, " in said[0]
+    assert said[1].startswith("another run of the labs on digits is under way; waiting for it\n")
+    assert "up to date" in said[1]

@@ -17,11 +17,15 @@ from jupyter_client.kernelspec import NoSuchKernel
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, DeadKernelError
 from nbformat import NotebookNode
+from traitlets.config import Config
 
 from mlfpga.artifacts import writing
 
 # How long a cell that was interrupted may tidy up before its kernel is ended.
 TIDY_UP_SECONDS = 10
+
+# Messages between us and the kernel are encrypted; unencrypted ones make every kernel warn on the terminal.
+ENCRYPTED = Config({"KernelManager": {"transport_encryption": "auto"}})
 
 Report = Callable[[int, int, float], None]  # code cell number (from 1; 0 = starting), code cells, seconds so far
 
@@ -98,6 +102,7 @@ class _Run(threading.Thread):
             resources={"metadata": {"path": str(folder)}},
             on_cell_execute=self._note_cell,
             shutdown_kernel="graceful",
+            config=ENCRYPTED,
         )
         self._began = time.monotonic()
         self._ended: float | None = None

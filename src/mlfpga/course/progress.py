@@ -38,6 +38,10 @@ class Progress:
             self._said = seconds
             self._line(text)
 
+    def waiting(self, reason: str) -> None:
+        """Nothing runs yet, and why."""
+        self._line(reason)
+
     def skipped(self, seconds: float) -> None:
         """The stage was up to date; `seconds` is how long it took when it ran."""
         self._line(f"{self._head} up to date (took {clock(seconds)} when it ran)")
@@ -60,6 +64,8 @@ class Silent(Progress):
 
     def __init__(self):
         self._cells = 0
+
+    def waiting(self, reason: str) -> None: ...
 
     def stage(self, position: int, of: int, label: str, makes: str) -> None: ...
 

@@ -5,11 +5,14 @@ locked packages, the tools on PATH, the dataset's name, and the content of the s
 `build/<dataset>/labs/NAME.json`, beside the executed notebook and its HTML.
 """
 
+import fcntl
 import json
 import os
 import shutil
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from mlfpga.artifacts import ArtifactError, build_root, content_key, course_root, writing, writing_folder
@@ -19,6 +22,9 @@ from mlfpga.course.stages import STAGES, Stage, StageError, digest, seal, stage_
 
 # A notebook that finds one of these does more than it does without.
 OPTIONAL_TOOLS = ("vitis-run", "vitis_hls", "vivado")
+
+# A half-written stage that nothing has touched for this long belongs to no run any more.
+LEFTOVER_SECONDS = 3600
 
 # Rooms that start, show and package the course; no stage's content depends on them.
 ROOMS_AROUND = ("course", "cli")
@@ -32,14 +38,15 @@ def run(dataset: str, names: list[str] | None = None, fresh: bool = False, progr
     """
     progress = progress or Progress(sys.stdout)
     chosen = [stage for stage in STAGES if names is None or stage.name in names]
-    for position, stage in enumerate(chosen, start=1):
-        progress.stage(position, len(chosen), stage.label, stage.makes)
-        last = last_run(dataset, stage)
-        if not fresh and is_up_to_date(dataset, stage):
-            progress.skipped(last["seconds"])
-            _copy_to_shown(dataset, stage)
-        else:
-            make_stage(stage, dataset, progress)
+    with _alone(dataset, progress):
+        _sweep(build_root() / dataset)
+        for position, stage in enumerate(chosen, start=1):
+            progress.stage(position, len(chosen), stage.label, stage.makes)
+            if not fresh and is_up_to_date(dataset, stage):
+                progress.skipped(last_run(dataset, stage)["seconds"])
+                _copy_to_shown(dataset, stage)
+            else:
+                make_stage(stage, dataset, progress)
 
 
 def is_up_to_date(dataset: str, stage: Stage) -> bool:
@@ -113,6 +120,28 @@ def last_run(dataset: str, stage: Stage) -> dict | None:
 def executed_notebook(dataset: str, stage: Stage) -> Path:
     """Where the executed notebook of a stage is kept; its HTML stands beside it."""
     return build_root() / dataset / "labs" / f"{stage.label}.ipynb"
+
+
+@contextmanager
+def _alone(dataset: str, progress: Progress) -> Iterator[None]:
+    """Wait until no other run of this dataset is under way, and keep others waiting meanwhile."""
+    lock = build_root() / dataset / "labs" / ".lock"
+    lock.parent.mkdir(parents=True, exist_ok=True)
+    with open(lock, "w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            progress.waiting(f"another run of the labs on {dataset} is under way; waiting for it")
+            fcntl.flock(stream, fcntl.LOCK_EX)
+        yield
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed outright left half-written. Recent leftovers may be at work in JupyterLab."""
+    for stage in STAGES:
+        for left in folder.glob(f".{stage.name}.*"):
+            if time.time() - left.stat().st_mtime > LEFTOVER_SECONDS:
+                shutil.rmtree(left, ignore_errors=True)
 
 
 def _execute(stage: Stage, source: Path, folder: Path, environment: dict, progress: Progress) -> notebooks.Outcome:
