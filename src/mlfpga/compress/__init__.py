@@ -13,9 +13,10 @@ a `Distiller` may have that as its student.
 from mlfpga.compress.cost import compare, cost
 from mlfpga.compress.distillation import Distiller, distillation_loss
 from mlfpga.compress.errors import CompressError
+from mlfpga.compress.finish import finish
 from mlfpga.compress.pruning import prunable
 from mlfpga.compress.quantization import Ranges, integer_bits, quantize, quantizers, ranges
-from mlfpga.compress.storage import finish, load, save
+from mlfpga.models import load, save
 
 __all__ = [
     "CompressError",

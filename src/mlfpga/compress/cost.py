@@ -7,8 +7,8 @@ import tensorflow_model_optimization as tfmot
 from tensorflow import keras
 
 from mlfpga.compress.errors import CompressError
+from mlfpga.compress.finish import quantized_weights
 from mlfpga.compress.quantization import quantized_relu
-from mlfpga.compress.storage import quantized_weights
 from mlfpga.models import logits
 
 _FLOAT_BITS = 32

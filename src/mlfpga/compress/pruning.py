@@ -3,8 +3,8 @@
 import tensorflow_model_optimization as tfmot
 from tensorflow import keras
 
-from mlfpga.compress.copying import copy_model
 from mlfpga.compress.errors import CompressError
+from mlfpga.models import copy_model
 
 # The schedule ends here, as a fraction of all steps: the rest of the training repairs what the last cut broke.
 _CUTTING = 0.6

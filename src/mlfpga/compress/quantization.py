@@ -14,8 +14,8 @@ import numpy as np
 from qkeras import QActivation, QConv1D, QConv2D, QDense, quantized_bits, quantized_relu
 from tensorflow import keras
 
-from mlfpga.compress.copying import copy_model
 from mlfpga.compress.errors import CompressError
+from mlfpga.models import copy_model
 
 _MAXIMUM_BITS = 32
 # Each layer with weights: its QKeras twin, and the part of its configuration that the twin keeps.

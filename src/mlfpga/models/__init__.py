@@ -5,7 +5,20 @@ table in hardware, and applied twice (once in the model, once in a loss or a dis
 so it is applied where probabilities are shown (`mlfpga.evaluate.softmax`) and nowhere else.
 """
 
+from mlfpga.models.copying import copy_model
 from mlfpga.models.mlp import ModelError, mlp, teacher
+from mlfpga.models.storage import load, save
 from mlfpga.models.training import TrainingError, logits, logits_loss, train
 
-__all__ = ["ModelError", "TrainingError", "logits", "logits_loss", "mlp", "teacher", "train"]
+__all__ = [
+    "ModelError",
+    "TrainingError",
+    "copy_model",
+    "load",
+    "logits",
+    "logits_loss",
+    "mlp",
+    "save",
+    "teacher",
+    "train",
+]

@@ -28,7 +28,7 @@ def train(
     """`compile` with Adam and `logits_loss`, `fit` on the training split; return the history, one list per curve.
 
     The learning rate falls from `learning_rate` to zero along half a cosine (Loshchilov and Hutter, SGDR, 2017), so the
-    last epochs settle. Prints one line an epoch, at most ten in all. Raises TrainingError for no epochs, data with NaN
+    last epochs settle. Prints at most four lines. Raises TrainingError for no epochs, data with NaN
     or infinities, or a model whose input or output does not fit the dataset.
     """
     _check(model, data, epochs)
@@ -76,11 +76,11 @@ def _check(model: keras.Model, data: Dataset, epochs: int) -> None:
 
 
 class _Lines(keras.callbacks.Callback):
-    """A line an epoch; of many epochs, about ten evenly spaced ones."""
+    """Four lines, evenly spaced over the epochs: enough to see where it goes."""
 
     def __init__(self, epochs: int):
         super().__init__()
-        self._every = max(1, -(-epochs // 10))
+        self._every = -(-epochs // 4)
         self._epochs = epochs
 
     def on_epoch_end(self, epoch, logs=None):
