@@ -14,7 +14,7 @@ set settings(ip_repository)    ""
 set settings(stream_bits) 32
 
 # Clock of everything in the programmable logic, in MHz.
-set settings(clock_mhz) 100.0
+set settings(clock_mhz) 100
 
 # The board: its part, and how much DDR4 it carries (8GB or 4GB). Board files are not needed.
 set settings(part)          "xczu3eg-sfvc784-2-e"

@@ -11,16 +11,22 @@ VIVADO = Path(__file__).parents[2] / "vivado"
 VLNV = "mlfpga:hls:digits_mlp_axi:1.0"
 
 
-def run(script=VIVADO / "build.tcl", bits_in=32, bits_out=32, check=True, ips=None, **settings):
+def _run(script=VIVADO / "build.tcl", bits_in=32, bits_out=32, check=True, ips=None, **settings):
     """A dry run of the build script with an accelerator of these stream widths."""
     settings = {"accelerator_vlnv": VLNV, "stream_bits": bits_in} | settings
     return dry_run(script, settings, ips=ips or [accelerator_ip(VLNV, bits_in, bits_out)], check=check)
 
 
 @pytest.fixture(scope="session")
+def run():
+    """run(script=…, bits_in=32, bits_out=32, check=True, ips=None, **settings) -> the design of a dry run."""
+    return _run
+
+
+@pytest.fixture(scope="session")
 def design():
     """The course's block design."""
-    return run()
+    return _run()
 
 
 @pytest.fixture

@@ -6,7 +6,8 @@ import pytest
 
 from mlfpga.blockdesign import accelerator_ip, dry_run
 from mlfpga.blockdesign.design import Pin, size_text
-from tests.blockdesign.conftest import VLNV, run
+
+VLNV = "mlfpga:hls:digits_mlp_axi:1.0"
 
 
 def test_the_course_design_has_no_findings(design):
@@ -16,7 +17,7 @@ def test_the_course_design_has_no_findings(design):
 @pytest.mark.parametrize("bits_in", [32, 64])
 @pytest.mark.parametrize("bits_out", [32, 64])
 @pytest.mark.parametrize("variant", ["8GB", "4GB"])
-def test_every_width_and_board_variant_is_clean(bits_in, bits_out, variant):
+def test_every_width_and_board_variant_is_clean(run, bits_in, bits_out, variant):
     design = run(bits_in=bits_in, bits_out=bits_out, board_variant=variant)
     assert design.check() == []
     dma = design.cells["axi_dma_0"].values
@@ -48,14 +49,14 @@ def test_one_clock_drives_everything(design):
     assert {design.driver(design.net_of(Pin(*clock))) for clock in clocks} == {Pin("ps", "pl_clk0")}
 
 
-def test_settings_reach_the_design():
+def test_settings_reach_the_design(run):
     design = run(accelerator_name="mlp", clock_mhz=150.0, design_name="lab")
     assert design.name == "lab"
     assert "mlp" in design.cells
     assert design.cells["ps"].values["PSU__CRL_APB__PL0_REF_CTRL__DIVISOR0"] == "10"
 
 
-def test_the_board_variants_differ_in_their_memory_chips():
+def test_the_board_variants_differ_in_their_memory_chips(run):
     eight, four = (run(board_variant=variant).cells["ps"].values for variant in ("8GB", "4GB"))
     differing = {name: (eight[name], four[name]) for name in eight if eight[name] != four[name]}
     assert differing == {
@@ -65,7 +66,7 @@ def test_the_board_variants_differ_in_their_memory_chips():
     }
 
 
-def test_the_ip_repository_is_given_to_the_project(tmp_path):
+def test_the_ip_repository_is_given_to_the_project(run, tmp_path):
     assert run(ip_repository=tmp_path / "a folder [with] $signs").check() == []
 
 
@@ -80,7 +81,7 @@ def test_the_ip_repository_is_given_to_the_project(tmp_path):
         ({"accelerator_name": "ps"}, 'create_bd_cell: there is already a cell "ps" (block_design.tcl:'),
     ],
 )
-def test_bad_settings_are_refused(settings, message):
+def test_bad_settings_are_refused(run, settings, message):
     with pytest.raises(Exception) as caught:
         run(**settings)
     assert message in str(caught.value)
@@ -91,7 +92,7 @@ def test_a_script_that_is_not_there_is_named(tmp_path):
         dry_run(tmp_path / "nowhere.tcl")
 
 
-def test_a_dry_run_takes_less_than_a_second():
+def test_a_dry_run_takes_less_than_a_second(run):
     started = time.perf_counter()
     run()
     assert time.perf_counter() - started < 1
@@ -114,7 +115,7 @@ def test_the_build_goes_through_all_its_steps(design):
     ]
 
 
-def test_interconnects_of_the_older_kind_work_too(seed_fault):
+def test_interconnects_of_the_older_kind_work_too(run, seed_fault):
     """axi_interconnect has a clock and a reset for each port; with all of them wired the design is clean."""
     build, _ = seed_fault(
         "block_design.tcl",

@@ -3,7 +3,8 @@
 import pytest
 
 from mlfpga.blockdesign import DesignError, ScriptError, accelerator_ip
-from tests.blockdesign.conftest import VLNV, run
+
+VLNV = "mlfpga:hls:digits_mlp_axi:1.0"
 
 DESIGN = "block_design.tcl"
 
@@ -62,7 +63,8 @@ STOPPED = {
         DESIGN,
         "[get_bd_intf_pins registers_smc/M01_AXI] [get_bd_intf_pins $accelerator/s_axi_control]",
         "[get_bd_intf_pins registers_smc/M01_AXI] [get_bd_intf_pins $accelerator/s_axis]",
-        "connect_bd_intf_net: registers_smc/M01_AXI is aximm and accelerator_0/s_axis is axis; they cannot be connected",
+        "connect_bd_intf_net: registers_smc/M01_AXI is aximm and accelerator_0/s_axis is axis; "
+        "they cannot be connected",
     ),
     "two drivers": (
         DESIGN,
@@ -104,7 +106,7 @@ ELSEWHERE = {
 
 
 @pytest.mark.parametrize("name", STOPPED)
-def test_a_fault_stops_the_script_at_its_line(name, seed_fault):
+def test_a_fault_stops_the_script_at_its_line(run, name, seed_fault):
     file, old, new, message = STOPPED[name]
     build, line = seed_fault(file, old, new)
     if name in ELSEWHERE:
@@ -115,7 +117,7 @@ def test_a_fault_stops_the_script_at_its_line(name, seed_fault):
     assert str(caught.value) == f"{file}:{line}: {message}"
 
 
-def test_a_misspelt_ps_parameter_is_found_in_the_file_that_has_it(seed_fault):
+def test_a_misspelt_ps_parameter_is_found_in_the_file_that_has_it(run, seed_fault):
     build, line = seed_fault("board.tcl", "PSU__DDRC__SPEED_BIN", "PSU__DDRC__SPEED_BEAN")
     with pytest.raises(ScriptError) as caught:
         run(build)
@@ -125,7 +127,7 @@ def test_a_misspelt_ps_parameter_is_found_in_the_file_that_has_it(seed_fault):
     )
 
 
-def test_hp0_switched_off_says_which_parameter_switches_it_on(seed_fault):
+def test_hp0_switched_off_says_which_parameter_switches_it_on(run, seed_fault):
     build, _ = seed_fault("board.tcl", "PSU__USE__S_AXI_GP2      1", "PSU__USE__S_AXI_GP2      0")
     with pytest.raises(ScriptError) as caught:
         run(build)
@@ -184,7 +186,8 @@ BUILT_WRONG = {
     "misaligned": (
         "-offset 0x80010000 -range 0x10000",
         "-offset 0x80018000 -range 0x10000",
-        "block_design.tcl:{line}: error: accelerator_0/s_axi_control/Reg: 0x80018000 is not a multiple of its range, 64K",
+        "block_design.tcl:{line}: error: accelerator_0/s_axi_control/Reg: 0x80018000 is not a multiple "
+        "of its range, 64K",
     ),
     "odd range": (
         "-offset 0x80010000 -range 0x10000",
@@ -213,7 +216,7 @@ PLACES = {
 
 
 @pytest.mark.parametrize("name", BUILT_WRONG)
-def test_a_fault_in_the_design_is_found_with_its_line(name, seed_fault):
+def test_a_fault_in_the_design_is_found_with_its_line(run, name, seed_fault):
     old, new, message = BUILT_WRONG[name]
     build, line = seed_fault(DESIGN, old, new)
     text = build.with_name(DESIGN).read_text()
@@ -223,7 +226,7 @@ def test_a_fault_in_the_design_is_found_with_its_line(name, seed_fault):
     assert str(caught.value.findings[0]) == message.format(line=line, **lines)
 
 
-def test_streams_of_different_widths_are_found():
+def test_streams_of_different_widths_are_found(run):
     with pytest.raises(DesignError) as caught:
         run(bits_in=64, stream_bits=32)
     (finding,) = caught.value.findings
@@ -233,7 +236,7 @@ def test_streams_of_different_widths_are_found():
     assert finding.where.file.endswith(DESIGN)
 
 
-def test_an_output_stream_without_tlast_is_found():
+def test_an_output_stream_without_tlast_is_found(run):
     accelerator = accelerator_ip(VLNV, 32, 32)
     accelerator["interfaces"][2]["signals"] = "TDATA TKEEP TVALID TREADY"
     with pytest.raises(DesignError) as caught:
@@ -243,7 +246,7 @@ def test_an_output_stream_without_tlast_is_found():
 
 
 @pytest.mark.parametrize("part", ["xczu3eg-sbva484-1-e", "xc7z020clg400-1"])
-def test_a_wrong_part_is_found(part):
+def test_a_wrong_part_is_found(run, part):
     with pytest.raises(DesignError) as caught:
         run(part=part)
     (finding,) = caught.value.findings
@@ -251,7 +254,7 @@ def test_a_wrong_part_is_found(part):
     assert finding.where.file.endswith("build.tcl")
 
 
-def test_mixed_clocks_are_found(seed_fault):
+def test_mixed_clocks_are_found(run, seed_fault):
     build, _ = seed_fault(
         DESIGN,
         "connect_bd_net $clock [get_bd_pins $accelerator/ap_clk]",
@@ -267,20 +270,20 @@ def test_mixed_clocks_are_found(seed_fault):
     ]
 
 
-def test_a_short_length_register_is_a_warning(seed_fault):
+def test_a_short_length_register_is_a_warning(run, seed_fault):
     build, _ = seed_fault(DESIGN, "CONFIG.c_sg_length_width          26", "CONFIG.c_sg_length_width          14")
     (finding,) = run(build).check()
     assert finding.severity == "warning"
     assert finding.message == "axi_dma_0 moves at most 16383 bytes at a time; set c_sg_length_width to 26"
 
 
-def test_an_unused_port_of_an_interconnect_is_a_warning(seed_fault):
+def test_an_unused_port_of_an_interconnect_is_a_warning(run, seed_fault):
     build, _ = seed_fault(DESIGN, "CONFIG.NUM_SI 1 CONFIG.NUM_MI 2]", "CONFIG.NUM_SI 1 CONFIG.NUM_MI 3]")
     (finding,) = run(build).check()
     assert (finding.severity, finding.message) == ("warning", "registers_smc/M02_AXI is not connected")
 
 
-def test_errors_are_left_to_check_if_asked(seed_fault):
+def test_errors_are_left_to_check_if_asked(run, seed_fault):
     build, _ = seed_fault(DESIGN, "CONFIG.c_include_sg               0", "CONFIG.c_include_sg               1")
     design = run(build, check=False)
     assert "error" in {finding.severity for finding in design.check()}

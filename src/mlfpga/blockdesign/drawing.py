@@ -89,7 +89,7 @@ def draw(design: Design, path, clocks: bool = True, resets: bool = True) -> Path
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    picture = _Picture(design, [kind for kind, wanted in (("clk", clocks), ("rst", resets)) if wanted])
+    picture = Picture(design, [kind for kind, wanted in (("clk", clocks), ("rst", resets)) if wanted])
     figure = Figure(figsize=(picture.width / 72, picture.height / 72))
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1))
@@ -111,21 +111,21 @@ def _save(figure, path):
         figure.savefig(temporary, format=path.suffix[1:], dpi=96, metadata=metadata, facecolor="white")
 
 
-class _Picture:
+class Picture:
     """Places the boxes, then paints them and the wires."""
 
     def __init__(self, design: Design, kinds: list[str]):
         self._design = design
         self._nets = [net for net in design.nets if _kind(design, net) in kinds]
         self._nets.sort(key=lambda net: (kinds.index(_kind(design, net)), str(design.driver(net))))
-        self._columns = _columns(design)
-        self._boxes = {
+        self._columns = columns(design)
+        self.boxes = {
             name: _Box(name, column, subtitle=self._subtitle(design.cells[name]))
             for name, column in self._columns.items()
         }
-        self._control = _control_links(design)
+        self._control = control_links(design)
         self._attach()
-        self._boxes = {name: box for name, box in self._boxes.items() if box.left or box.right}
+        self.boxes = {name: box for name, box in self.boxes.items() if box.left or box.right}
         self._place()
         self._used: dict[int, int] = {}
         self._lanes = 0
@@ -134,36 +134,36 @@ class _Picture:
 
     def _attach(self):
         """Give every box its ports: towards the partner's column; clocks and resets enter on the left."""
-        order = list(self._boxes)
+        order = list(self.boxes)
         links = sorted(self._design.links, key=lambda link: link not in self._control)
         for link in links:
             ends = (link.source, link.target)
-            columns = [self._columns[end.cell] for end in ends]
-            for end, own, other in zip(ends, columns, reversed(columns), strict=True):
+            where = [self._columns[end.cell] for end in ends]
+            for end, own, other in zip(ends, where, reversed(where), strict=True):
                 side = "right" if other > own or (other == own and end is link.source) else "left"
-                getattr(self._boxes[end.cell], side).append((end.port, link))
-        for box in self._boxes.values():
+                getattr(self.boxes[end.cell], side).append((end.port, link))
+        for box in self.boxes.values():
             box.right.sort(key=lambda item: self._rank(item[1], box, order))
             box.left.sort(key=lambda item: self._rank(item[1], box, order))
         for net in self._nets:
             driver = self._design.driver(net)
             if driver:
-                self._boxes[driver.cell].right.append((driver.port, net))
+                self.boxes[driver.cell].right.append((driver.port, net))
             for name in dict.fromkeys(pin.cell for pin in net.pins if pin != driver):
                 pins = [pin.port for pin in net.pins if pin.cell == name and pin != driver]
                 label = pins[0] if len(pins) == 1 else f"{pins[0]} + {len(pins) - 1}"
-                self._boxes[name].left.append((label, net))
+                self.boxes[name].left.append((label, net))
 
     def _rank(self, link, box, order):
         other = link.target if link.source.cell == box.name else link.source
         return link not in self._control, order.index(other.cell)
 
     def _place(self):
-        if not self._boxes:
+        if not self.boxes:
             raise ValueError("there is nothing to draw: the design has no connected cells")
-        columns = [list(boxes) for _, boxes in itertools.groupby(self._boxes.values(), key=lambda box: box.column)]
+        stacks = [list(boxes) for _, boxes in itertools.groupby(self.boxes.values(), key=lambda box: box.column)]
         x = _MARGIN
-        for stack in columns:
+        for stack in stacks:
             x += _GAP
             width = max(box.needed_width() for box in stack)
             below = None
@@ -174,21 +174,21 @@ class _Picture:
                 below = box.bottom - _BOX_SPACING
             x += width
         self.width = x + _MARGIN + 20
-        self._lift(columns)
+        self._lift()
 
     def _level_with_partner(self, box):
         """The top that makes the first wire from the column on the left a straight one."""
         for _, link in box.left:
             for end in (link.source, link.target) if isinstance(link, Link) else ():
-                other = self._boxes[end.cell]
+                other = self.boxes[end.cell]
                 if other.column == box.column - 1:
                     box.top = 0
                     return other.port(link)[1] - box.port(link)[1]
         return 0
 
-    def _lift(self, columns):
+    def _lift(self):
         """Move everything up to leave room for the legend and the rails."""
-        boxes = [box for stack in columns for box in stack]
+        boxes = self.boxes.values()
         rails = _RAIL_STEP * len(self._nets) + (_BOX_SPACING if self._nets else 0)
         rise = _MARGIN + _LEGEND + rails - min(box.bottom for box in boxes)
         for box in boxes:
@@ -197,8 +197,7 @@ class _Picture:
         self.height = self._ceiling + _MARGIN + _WIRE_STEP * (1 + sum(map(self._skips, self._design.links)))
 
     def _skips(self, link):
-        columns = [self._columns[end.cell] for end in (link.source, link.target)]
-        return abs(columns[0] - columns[1]) > 1
+        return abs(self._columns[link.source.cell] - self._columns[link.target.cell]) > 1
 
     def _wire_x(self, gap):
         """The next free place in the gap to the left of a column."""
@@ -207,7 +206,7 @@ class _Picture:
         return self._gap_end(gap) - _GAP + 20 + _WIRE_STEP * used
 
     def _gap_end(self, column):
-        ends = [box.x for box in self._boxes.values() if box.column == column]
+        ends = [box.x for box in self.boxes.values() if box.column == column]
         return ends[0] if ends else self.width - _MARGIN + _GAP
 
     # Paints.
@@ -217,7 +216,7 @@ class _Picture:
             self._paint_net(axes, net)
         for link in self._design.links:
             self._paint_link(axes, link)
-        for box in self._boxes.values():
+        for box in self.boxes.values():
             self._paint_box(axes, box)
         self._paint_legend(axes)
 
@@ -255,7 +254,7 @@ class _Picture:
 
     def _paint_link(self, axes, link: Link):
         style = _STYLES["control" if link in self._control else "data"]
-        start, end = (self._boxes[pin.cell].port(link) for pin in (link.source, link.target))
+        start, end = (self.boxes[pin.cell].port(link) for pin in (link.source, link.target))
         source, target = self._columns[link.source.cell], self._columns[link.target.cell]
         (x1, y1), (x2, y2) = start, end
         forward = source < target
@@ -279,7 +278,7 @@ class _Picture:
         rail = _MARGIN + _LEGEND + _RAIL_STEP * (len(self._nets) - 1 - self._nets.index(net)) + 8
         risers = []
         if driver:
-            box = self._boxes[driver.cell]
+            box = self.boxes[driver.cell]
             x = self._wire_x(box.column + 1)
             start = box.port(net, "right")
             self._line(axes, [start, (x, start[1]), (x, rail)], style)
@@ -287,7 +286,7 @@ class _Picture:
         sinks = {pin.cell for pin in net.pins if pin != driver}
         for column in sorted({self._columns[name] for name in sinks}):
             x = self._wire_x(column)
-            pins = [self._boxes[name].port(net, "left") for name in sinks if self._columns[name] == column]
+            pins = [self.boxes[name].port(net, "left") for name in sinks if self._columns[name] == column]
             self._line(axes, [(x, rail), (x, max(y for _, y in pins))], style)
             for end, y in pins:
                 self._line(axes, [(x, y), (end, y)], style)
@@ -335,7 +334,7 @@ def _kind(design, net: Net) -> str:
     return design.port(driver or next(iter(net.pins))).kind
 
 
-def _control_links(design) -> list[Link]:
+def control_links(design) -> list[Link]:
     """The links on the way from a processor to registers."""
     found = []
     waiting = deque(
@@ -356,28 +355,28 @@ def _control_links(design) -> list[Link]:
     return found
 
 
-def _columns(design) -> dict[str, int]:
+def columns(design) -> dict[str, int]:
     """Column of each cell: processors and helpers 0, interconnects 1, masters of memory 2, then along the streams."""
-    columns, waiting = {}, deque()
+    found, waiting = {}, deque()
     for cell in design.cells.values():
         streams = [item for item in cell.shape.interfaces.values() if item.bus == "axis"]
         if cell.ip.kind == "PROCESSOR" or not cell.shape.interfaces:
-            columns[cell.name] = 0
+            found[cell.name] = 0
         elif cell.ip.kind == "BUS":
-            columns[cell.name] = 1
+            found[cell.name] = 1
         elif cell.shape.spaces or not streams:
-            columns[cell.name] = 2
+            found[cell.name] = 2
             waiting.append(cell.name)
     while waiting:
         name = waiting.popleft()
         for link in design.links:
             for end, other in ((link.source, link.target), (link.target, link.source)):
-                if end.cell == name and other.cell not in columns:
-                    columns[other.cell] = columns[name] + 1
+                if end.cell == name and other.cell not in found:
+                    found[other.cell] = found[name] + 1
                     waiting.append(other.cell)
     for name in design.cells:
-        columns.setdefault(name, 2)
-    return {name: columns[name] for name in sorted(columns, key=lambda name: (columns[name], _order(design, name)))}
+        found.setdefault(name, 2)
+    return {name: found[name] for name in sorted(found, key=lambda name: (found[name], _order(design, name)))}
 
 
 def _order(design, name):

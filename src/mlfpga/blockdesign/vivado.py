@@ -73,6 +73,10 @@ def build(settings: dict, folder, script=None, progress=print) -> BuildResult:
     folder.mkdir(parents=True, exist_ok=True)
     script = Path(script or course_root() / "vivado" / "build.tcl").resolve()
     settings = settings | {"project_folder": folder / "project", "output_folder": folder}
+    stem = folder / str(settings.get("overlay_name", "overlay"))
+    for path in _results(stem):
+        # An old file must not pass for what this build should make.
+        path.unlink(missing_ok=True)
     overrides = folder / "settings.tcl"
     overrides.write_text(settings_text(settings), encoding="utf-8")
     log, started = folder / "vivado.log", time.monotonic()
@@ -80,7 +84,6 @@ def build(settings: dict, folder, script=None, progress=print) -> BuildResult:
     code, error = _run([str(word) for word in command], folder, log, progress)
     if code != 0:
         raise BuildError(f"vivado ended with exit code {code}: {error or 'no message'}; see {log}", log)
-    stem = folder / str(settings.get("overlay_name", "overlay"))
     return _result(folder, stem, log, time.monotonic() - started)
 
 
@@ -108,8 +111,12 @@ def _run(command, folder, log, progress):
     return code, error
 
 
+def _results(stem) -> list[Path]:
+    return [stem.with_suffix(suffix) for suffix in (".bit", ".hwh", ".xsa")]
+
+
 def _result(folder, stem, log, seconds) -> BuildResult:
-    files = [stem.with_suffix(suffix) for suffix in (".bit", ".hwh", ".xsa")]
+    files = _results(stem)
     for path in files:
         if not path.is_file():
             raise BuildError(f"vivado ended well but left no {path.name}; see {log}", log)
