@@ -96,10 +96,13 @@ def test_what_stages_wrote_cannot_become_markup():
 
 
 def test_facts_carry_the_unit_that_their_name_ends_in():
+    publish("accelerator", accuracy=0.9, agreement_with_keras=0.9972, interval_cycles=16)
     publish("board", accuracy=0.9, latency_ms=0.914, throughput_per_s=2133.0, latency={"worst_us": 1200}, word_bits=32)
     text = text_of(written())
     for shown in ("latency 0.914 ms", "throughput 2,133 per second", "latency worst 1,200 µs", "word 32 bits"):
         assert shown in text
+    assert "agreement with keras 99.72 %" in text
+    assert "interval 16 cycles" in text
 
 
 def test_design_picture_is_embedded_and_addresses_are_hexadecimal(own_build_folder):

@@ -28,7 +28,19 @@ ACCURACY = (
 )
 
 # How the names that stages give their metrics end, and the unit that says.
-UNITS = {"_ms": "ms", "_us": "µs", "_per_s": "per second", "_s": "s", "_mhz": "MHz", "_bits": "bits", "_bytes": "bytes"}
+UNITS = {
+    "_ms": "ms",
+    "_us": "µs",
+    "_per_s": "per second",
+    "_s": "s",
+    "_mhz": "MHz",
+    "_bits": "bits",
+    "_bytes": "bytes",
+    "_cycles": "cycles",
+}
+
+# Names that begin with these are shares of one.
+SHARES = {"accuracy", "agreement", "sparsity"}
 
 # Shown in a section of their own, not among a stage's figures.
 ELSEWHERE = {"accuracy", "confusion", "classes", "table"}
@@ -134,7 +146,9 @@ def tables_and_facts(metrics: dict | None) -> dict | None:
 
 
 def fact(name: str, value: Any) -> dict:
-    """A named value with the unit that its name ends in."""
+    """A named value with the unit that its name ends in; a share becomes percent."""
+    if name.split("_")[0] in SHARES and isinstance(value, float) and 0 <= value <= 1:
+        return {"name": name, "value": percent(value), "unit": ""}
     for ending, unit in UNITS.items():
         if name.endswith(ending):
             return {"name": name.removesuffix(ending), "value": value, "unit": unit}

@@ -1,0 +1,4 @@
+PICTURES = {}
+
+
+def draw(): ...
