@@ -9,26 +9,26 @@ set scripts [file dirname [file normalize [info script]]]
 
 proc build {} {
     global settings
-    step "project"
+    announce "project"
     open_new_project
-    step "block design"
+    announce "block design"
     create_block_design
-    step "generated sources"
+    announce "generated sources"
     generate_sources
-    step "synthesis"
+    announce "synthesis"
     run_and_wait synth_1
-    step "implementation"
+    announce "implementation"
     run_and_wait impl_1 -to_step write_bitstream
-    step "reports"
+    announce "reports"
     write_reports
-    step "overlay"
+    announce "overlay"
     export_overlay
     puts "mlfpga: done: [file join $settings(output_folder) $settings(overlay_name)].bit"
 }
 
 # One line a step, in a form that a program can follow.
-proc step {name} {
-    puts "mlfpga: step: $name"
+proc announce {step} {
+    puts "mlfpga: step: $step"
 }
 
 proc open_new_project {} {

@@ -1,5 +1,6 @@
 """The course's block design as the dry run sees it."""
 
+import json
 import time
 
 import pytest
@@ -36,6 +37,21 @@ def test_the_address_map_is_what_the_course_promises(design):
     assert str(design.address_map()[0]) == (
         "ps/Data                  0x80000000 … 0x8000FFFF    64K  axi_dma_0/S_AXI_LITE"
     )
+
+
+def test_the_design_can_be_told_as_json(design):
+    told = json.loads(json.dumps(design.to_dict()))
+    assert list(told["cells"]) == list(design.cells)
+    assert {"from": "axi_dma_0/M_AXIS_MM2S", "to": "accelerator_0/s_axis"} in told["interfaces"]
+    assert told["addresses"][1] == {
+        "master": "ps/Data",
+        "slave": "accelerator_0/s_axi_control",
+        "from": "0x80010000",
+        "to": "0x8001FFFF",
+        "size": "64K",
+        "usage": "register",
+    }
+    assert sum(len(net["to"]) for net in told["nets"]) == 14
 
 
 def test_one_clock_drives_everything(design):

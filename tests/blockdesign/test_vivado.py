@@ -5,6 +5,7 @@ import re
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -169,6 +170,33 @@ def test_every_tcl_file_is_complete(tmp_path):
 
     for path in VIVADO.glob("*.tcl"):
         assert tkinter.Tcl().call("info", "complete", path.read_text()), path.name
+
+
+def test_an_interrupted_build_stops_vivado_and_what_it_started(vivado, tmp_path):
+    vivado(
+        "import subprocess, time\n"
+        "child = subprocess.Popen(['sleep', '60'])\n"
+        "(folder / 'child').write_text(str(child.pid))\n"
+        "print('mlfpga: step: implementation', flush=True)\n"
+        "time.sleep(60)"
+    )
+
+    def interrupt(line):
+        if "implementation" in line:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        build({}, tmp_path / "out", script=VIVADO / "build.tcl", progress=interrupt)
+    state = Path("/proc", (tmp_path / "out" / "child").read_text(), "stat")
+    assert wait_until(lambda: not state.exists() or state.read_text().split()[2] == "Z")
+
+
+def wait_until(condition, seconds=5):
+    """Whether a condition comes true in time. (A stopped process may linger as Z until its new parent takes notice.)"""
+    end = time.monotonic() + seconds
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.02)
+    return condition()
 
 
 def test_the_fake_is_strict(vivado):

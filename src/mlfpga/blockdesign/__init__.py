@@ -1,7 +1,7 @@
 """Block designs: runs the Tcl of `vivado/` without Vivado, checks, draws and hands them off; runs Vivado when present.
 
     accelerator = accelerator_ip("mlfpga:hls:mlp_axi:1.0", stream_bits_in=32, stream_bits_out=32)
-    design = dry_run("vivado/build.tcl", {"accelerator_vlnv": "mlfpga:hls:mlp_axi:1.0"}, ips=[accelerator])
+    design = dry_run(settings={"accelerator_vlnv": "mlfpga:hls:mlp_axi:1.0"}, ips=[accelerator])
     design.address_map(), design.check(), design.draw("design.svg"), design.write_hwh("overlay.hwh")
 
 Needs only Python with its Tcl interpreter (and matplotlib for pictures).
@@ -17,7 +17,7 @@ from mlfpga.blockdesign.design import AddressRow, Design, Where
 from mlfpga.blockdesign.recorder import Recorder
 from mlfpga.blockdesign.sandbox import Sandbox, ScriptError
 from mlfpga.blockdesign.settings import settings_text
-from mlfpga.blockdesign.vivado import BuildError, BuildResult, build, find_vivado
+from mlfpga.blockdesign.vivado import BuildError, BuildResult, build, build_script, find_vivado
 
 __all__ = [
     "BOARD_PART",
@@ -32,6 +32,7 @@ __all__ = [
     "Where",
     "accelerator_ip",
     "build",
+    "build_script",
     "dry_run",
     "find_vivado",
     "is_standin",
@@ -46,17 +47,17 @@ class DesignError(Exception):
         super().__init__("\n".join(map(str, findings)))
 
 
-def dry_run(script, settings: dict | None = None, ips=(), check: bool = True, seconds: float = 20) -> Design:
+def dry_run(script=None, settings: dict | None = None, ips=(), check: bool = True, seconds: float = 20) -> Design:
     """Run a build script (or any script made of the commands that the recorder knows) without Vivado.
 
-    script: the Tcl file; it may read files in its own folder only, and nothing that it does is really done
+    script: the Tcl file, default `build_script()`; it may read files in its own folder only, and writes none
     settings: overrides of vivado/settings.tcl, by name
     ips: catalogue entries besides the built-in ones; see `accelerator_ip`
     check: raise DesignError if the design has errors; else leave them to `Design.check`
     seconds: limit on the run
     Raises ScriptError, with file and line, if a command fails or is not known.
     """
-    script = Path(script).resolve()
+    script = Path(script or build_script()).resolve()
     if not script.is_file():
         raise FileNotFoundError(f"there is no script {script}")
     files: set[str] = set()

@@ -106,6 +106,17 @@ class AddressRow:
         """Bytes."""
         return self.high - self.base + 1
 
+    def to_dict(self) -> dict:
+        """The row with addresses as text: 0x80000000, 64K."""
+        return {
+            "master": self.master,
+            "slave": self.slave,
+            "from": f"0x{self.base:08X}",
+            "to": f"0x{self.high:08X}",
+            "size": size_text(self.size),
+            "usage": self.usage,
+        }
+
     def __str__(self):
         return f"{self.master:<24} 0x{self.base:08X} … 0x{self.high:08X} {size_text(self.size):>6}  {self.slave}"
 
@@ -186,7 +197,7 @@ class Design:
                 return interface
         return None
 
-    # The public face.
+    # The public face. What it offers stands in modules that know this one; so they are imported when asked for.
 
     def check(self) -> list:
         """Everything wrong with the design, worst first: a list of `Finding`."""
@@ -211,6 +222,22 @@ class Design:
         ]
         order = list(self.cells)
         return sorted(rows, key=lambda row: (order.index(row.master.split("/")[0]), row.master, row.base))
+
+    def to_dict(self) -> dict:
+        """The design as plain data for JSON: cells, wires between interfaces, clocks and resets, addresses."""
+        return {
+            "name": self.name,
+            "part": self.part,
+            "cells": {
+                cell.name: {"ip": cell.ip.vlnv, "parameters": dict(cell.changes)} for cell in self.cells.values()
+            },
+            "interfaces": [{"from": str(link.source), "to": str(link.target)} for link in self.links],
+            "nets": [
+                {"from": str(self.driver(net)), "to": [str(pin) for pin in net.pins if pin != self.driver(net)]}
+                for net in self.nets
+            ],
+            "addresses": [row.to_dict() for row in self.address_map()],
+        }
 
     def write_hwh(self, path) -> Path:
         """Write the hardware handoff (.hwh), stamped as a dry run's. The same design gives the same bytes."""

@@ -140,7 +140,7 @@ class Sandbox:
         self._tcl.createcommand("python_command", self._call)
         self._tcl.eval("proc run_file {path} {interp invokehidden script source $path}")
         self._tcl.eval("interp alias script source {} run_inside")
-        self._tcl.eval("proc run_inside {path} {run_file [dispatch permit $path]}")
+        self._tcl.eval("proc run_inside {args} {run_file [dispatch permit [lindex $args end]]}")
         self._commands["permit"] = self._permit
         self._tcl.call("script", "eval", _LOCATE)
         for name in _HARMFUL:

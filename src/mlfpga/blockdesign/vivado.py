@@ -1,13 +1,15 @@
 """Runs the build script in real Vivado and reads its reports."""
 
+import os
 import re
 import shutil
+import signal
 import subprocess
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlfpga.artifacts import course_root
+from mlfpga.artifacts import course_root, writing
 from mlfpga.blockdesign.settings import settings_text
 
 _STEP = re.compile(r"mlfpga: step: (.*)")
@@ -58,6 +60,11 @@ def find_vivado() -> Path | None:
     return Path(found) if found else None
 
 
+def build_script() -> Path:
+    """The course's build script, vivado/build.tcl of the checkout."""
+    return course_root() / "vivado" / "build.tcl"
+
+
 def build(settings: dict, folder, script=None, progress=print) -> BuildResult:
     """Build the bitstream with Vivado in batch mode; 20 to 60 minutes.
 
@@ -71,14 +78,15 @@ def build(settings: dict, folder, script=None, progress=print) -> BuildResult:
         raise BuildError("vivado is not on PATH; source its settings64.sh first (a dry run needs no Vivado)")
     folder = Path(folder).resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    script = Path(script or course_root() / "vivado" / "build.tcl").resolve()
+    script = Path(script or build_script()).resolve()
     settings = settings | {"project_folder": folder / "project", "output_folder": folder}
     stem = folder / str(settings.get("overlay_name", "overlay"))
     for path in _results(stem):
         # An old file must not pass for what this build should make.
         path.unlink(missing_ok=True)
     overrides = folder / "settings.tcl"
-    overrides.write_text(settings_text(settings), encoding="utf-8")
+    with writing(overrides) as temporary:
+        Path(temporary).write_text(settings_text(settings), encoding="utf-8")
     log, started = folder / "vivado.log", time.monotonic()
     command = [vivado, "-mode", "batch", "-nojournal", "-nolog", "-notrace", "-source", script, "-tclargs", overrides]
     code, error = _run([str(word) for word in command], folder, log, progress)
@@ -91,8 +99,15 @@ def _run(command, folder, log, progress):
     """Run, copy the output into the log, report steps. Returns the exit code and the first error message."""
     error, started = None, time.monotonic()
     with log.open("w", encoding="utf-8") as file:
+        # A session of its own: `vivado` is a shell script, and stopping it alone would leave its children running.
         process = subprocess.Popen(
-            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace"
+            command,
+            cwd=folder,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            start_new_session=True,
         )
         try:
             for line in process.stdout:
@@ -103,7 +118,7 @@ def _run(command, folder, log, progress):
                 elif error is None and (match := _ERROR.match(line)):
                     error = match[1].strip()
         except BaseException:
-            process.kill()
+            os.killpg(process.pid, signal.SIGTERM)
             raise
         finally:
             process.stdout.close()
