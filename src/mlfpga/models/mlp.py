@@ -24,7 +24,7 @@ def mlp(
     if not 0 <= dropout < 1:
         raise ModelError(f"dropout is {dropout}; choose 0 or more and less than 1")
 
-    x = inputs = keras.Input((features,), name="input")
+    x = inputs = keras.Input((features,), name="features")
     for index, width in enumerate(hidden, start=1):
         # The activation is a layer of its own: it becomes a stage of its own in hardware, with its own number format.
         x = keras.layers.Dense(width, name=f"dense_{index}")(x)
