@@ -1,0 +1,46 @@
+"""MNIST, where its files can be had without a network."""
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mlfpga import datasets
+from mlfpga.artifacts import cache_root
+
+
+def available() -> bool:
+    places = [Path(os.environ["MLFPGA_DATA"])] if os.environ.get("MLFPGA_DATA") else []
+    places.append(cache_root() / "datasets")
+    return any(list(place.rglob("t10k-images-idx3-ubyte*")) for place in places)
+
+
+@pytest.fixture(scope="module")
+def mnist():
+    if not available():
+        pytest.skip("MNIST's files are not here; MLFPGA_DATA names the folder that holds them")
+    return datasets.load("mnist")
+
+
+def test_the_test_split_is_the_published_one_byte_for_byte(mnist):
+    # The published test images' hash covers the 16 bytes of header too.
+    pixels = np.round(mnist.x_test * 256).astype(np.uint8).tobytes()
+    header = bytes.fromhex("00000803000027100000001c0000001c")
+    assert hashlib.sha256(header + pixels).hexdigest() == (
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"
+    )
+    assert mnist.y_test[:10].tolist() == [7, 2, 1, 0, 4, 1, 4, 9, 5, 9]
+
+
+def test_training_and_validation_share_out_the_published_training_set(mnist):
+    assert (len(mnist.y_train), len(mnist.y_validation)) == (55_000, 5_000)
+    # Class counts of the 60,000 published training labels.
+    counts = np.bincount(mnist.y_train, minlength=10) + np.bincount(mnist.y_validation, minlength=10)
+    assert counts.tolist() == [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]
+
+
+def test_values_are_bytes_over_256(mnist):
+    assert mnist.number == "ufixed<8,0>" and mnist.input_range == (0.0, 255 / 256)
+    assert mnist.x_train.shape == (55_000, 784) and mnist.image_shape == (28, 28)
