@@ -81,6 +81,14 @@ def test_a_later_notebook_alone_makes_what_it_needs(little_course):
     assert told.splitlines()[1].startswith("… compression is ready, after ")
 
 
+def test_the_board_alone_makes_its_bundle_first(little_course):
+    said = run(["board"])
+    assert said[1] == (
+        "the board needs a bundle: running labs/lab05_deployment/01_bundle.ipynb first (usually under a minute)"
+    )
+    assert stages.record("digits", "board")["upstream"] == {"bundle": stages.digest("digits", "bundle")}
+
+
 def test_failing_cell_is_named_and_its_notebook_kept(little_course):
     little_course.write("training", "1 + 1", "print('so far')", "raise ValueError('no luck')", "3")
     with pytest.raises(course.StageError) as caught:

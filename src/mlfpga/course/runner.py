@@ -19,6 +19,7 @@ from mlfpga.artifacts import ArtifactError, build_root, content_key, course_root
 from mlfpga.course import notebooks
 from mlfpga.course.progress import Progress, Silent
 from mlfpga.course.stages import STAGES, Stage, StageError, digest, seal, stage_folder, stale_because
+from mlfpga.course.stages import stage as stage_named
 
 # A notebook that finds one of these does more than it does without.
 OPTIONAL_TOOLS = ("vitis-run", "vitis_hls", "vivado")
@@ -156,27 +157,33 @@ def _run_on_board(stage: Stage, dataset: str, environment: dict, progress: Progr
     The stage is the folder as it stands on the board afterwards: the bundle and `results.json`, which are its metrics.
     """
     bundle = stage_folder(dataset, "bundle")
+    if digest(dataset, "bundle") is None or stale_because(dataset, "bundle"):
+        made_by = stage_named("bundle")
+        progress.waiting(f"the board needs a bundle: running {made_by.notebook} first (usually {made_by.usually})")
+        make_stage(made_by, dataset)
     used = digest(dataset, "bundle")
-    if used is None:
-        raise StageError(f"there is no bundle for {dataset} yet; `mlfpga run` makes it and then runs it on the board")
-    folder = None
     try:
         with writing_folder(stage_folder(dataset, stage.name)) as folder:
             shutil.copytree(bundle, folder, dirs_exist_ok=True)
             for name in ("stage.json", "metrics.json"):
                 (folder / name).unlink()
             outcome = _execute(stage, folder / Path(stage.notebook).name, folder, environment, progress)
+            results = _read_results(folder)
+            if outcome.failure is None and results is None:
+                outcome = _failed(outcome, "it ended without writing results.json")
             if outcome.failure:
                 raise _OnBoardFailure
-            try:
-                results = json.loads((folder / "results.json").read_text())
-            except (OSError, ValueError):
-                outcome = _failed(outcome, "it ended without writing results.json")
-                raise _OnBoardFailure from None
             seal(folder, stage.name, dataset, results, {"bundle": used})
     except _OnBoardFailure:
         pass  # what stood there before stays; the outcome says what went wrong
     return outcome
+
+
+def _read_results(folder: Path) -> dict | None:
+    try:
+        return json.loads((folder / "results.json").read_text())
+    except (OSError, ValueError):
+        return None
 
 
 class _OnBoardFailure(Exception):

@@ -38,7 +38,7 @@ def _laptop(sheet: Sheet) -> None:
     sheet.text(186, 182, "user and password: xilinx", size=16)
     sheet.text(186, 212, "upload the bundle here", size=16)
     sheet.area([(14, 272), (36, 248), (336, 248), (358, 272)], DEVICE)
-    _step(sheet, 66, 106, "5")
+    _step(sheet, 78, 100, "5")
 
 
 def _board(sheet: Sheet) -> None:
@@ -69,13 +69,13 @@ def _cables(sheet: Sheet) -> None:
     """Two USB-C cables: the one to the laptop carries Ethernet, the other one power."""
     sheet.box(590, 134, 24, 38, PORT, rounding=6)
     sheet.arrow([(350, 153), (588, 153)], DATA, both=True)
-    sheet.text(480, 116, "USB-C, data:", bold=True)
-    sheet.text(470, 138, "Ethernet over USB", size=16)
-    _step(sheet, 404, 110, "3")
+    sheet.text(490, 116, "USB-C, data", bold=True)
+    sheet.text(470, 140, "Ethernet over USB", size=16)
+    _step(sheet, 408, 110, "3")
     sheet.box(640, 296, 38, 24, PORT, rounding=6)
     sheet.card(36, 330, 300, 78, DEVICE, "USB-C power supply", ["9 V, 3 A"])
     sheet.arrow([(342, 369), (659, 369), (659, 324)], POWER)
-    sheet.text(500, 354, "USB-C, power", bold=True)
+    sheet.text(494, 354, "USB-C, power", bold=True)
     _step(sheet, 408, 348, "4")
 
 

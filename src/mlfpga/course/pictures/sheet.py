@@ -62,10 +62,12 @@ class Sheet:
 
     def text(
         self, x: float, y: float, words: str, size: float = 17, anchor: str = "middle", bold: bool = False,
-        colour: str = INK, mono: bool = False,
+        colour: str = INK, mono: bool = False, halo: bool = False,
     ) -> None:  # fmt: skip
-        """One line of text whose baseline starts, ends or has its middle at (x, y)."""
+        """One line of text whose baseline starts, ends or has its middle at (x, y); a halo keeps lines off it."""
         style = ' font-weight="bold"' if bold else ""
+        if halo:
+            style += f' stroke="{PAPER}" stroke-width="5" stroke-linejoin="round" paint-order="stroke"'
         if mono:
             style += " font-family=\"'DejaVu Sans Mono', Menlo, Consolas, monospace\""
         place = f'x="{x:g}" y="{y:g}" font-size="{size:g}" text-anchor="{anchor}" fill="{colour}"'

@@ -2,9 +2,10 @@
 
 from mlfpga.course.pictures.sheet import SOFT, Look, Sheet
 
-WIDTH, HEIGHT = 1040, 520
+WIDTH, HEIGHT = 1040, 530
 CARD_WIDTH, CARD_HEIGHT, GAP, MARGIN = 178, 104, 92, 28
-UPPER, LOWER = 66, 330
+UPPER, LOWER = 66, 350
+BOARDS = 626  # left edge of the two boards
 
 HOST = Look(fill="#e9f0f6", line="none")
 BOARD = Look(fill="#f8e9cf", line="none")
@@ -44,12 +45,11 @@ def _x(column: int) -> float:
 
 def _grounds(sheet: Sheet) -> None:
     """The two environments, as areas: the workshop machine is the larger one, shaped like an L."""
-    turn, middle = _x(1) + CARD_WIDTH + 22, 262
-    low = HEIGHT - 10
+    turn, middle, low = _x(1) + CARD_WIDTH + GAP, 258, HEIGHT - 10
     sheet.area([(10, 10), (1030, 10), (1030, middle), (turn, middle), (turn, low), (10, low)], HOST)
     sheet.text(MARGIN, 44, "Workshop machine: a laptop with Linux", size=19, anchor="start", bold=True)
     sheet.area([(turn + 12, middle + 12), (1030, middle + 12), (1030, low), (turn + 12, low)], BOARD)
-    sheet.text(_x(2) + 5, middle + 46, "Board: Python with pynq", size=19, anchor="start", bold=True)
+    sheet.text(BOARDS, middle + 42, "Board: Python with pynq", size=19, anchor="start", bold=True)
 
 
 def _step(sheet: Sheet, column: int, top: float, lab: str) -> None:
@@ -60,28 +60,28 @@ def _step(sheet: Sheet, column: int, top: float, lab: str) -> None:
 
 
 def _wrap(sheet: Sheet) -> None:
-    """The arrow from the end of the upper row to the start of the lower one."""
-    turn = 222
+    """The arrow from the end of the upper row to the start of the lower one, and what tools do on the way."""
+    turn = 224
     start, end = _x(3) + CARD_WIDTH / 2, _x(0) + CARD_WIDTH / 2
     sheet.arrow([(start, UPPER + CARD_HEIGHT + 6), (start, turn), (end, turn), (end, LOWER - 6)], STEP)
     sheet.text(_x(1) + CARD_WIDTH / 2, turn - 12, "Lab 04", bold=True)
-    where = _x(2) + 40
-    sheet.text(where, turn + 26, "g++ simulates it; Vitis HLS, if installed, builds it", size=16, colour=SOFT)
-    sheet.text(_x(0), HEIGHT - 50, "A dry run writes the handoff;", size=16, anchor="start", colour=SOFT)
-    sheet.text(_x(0), HEIGHT - 28, "Vivado, if installed, the bitstream too", size=16, anchor="start", colour=SOFT)
+    sheet.text(start - 14, turn - 12, "g++ simulates it; Vitis HLS, if there, builds it", 16, "end", colour=SOFT)
+    below = LOWER + CARD_HEIGHT
+    sheet.text(_x(0), below + 28, "A dry run of the Tcl describes the hardware;", 16, "start", colour=SOFT)
+    sheet.text(_x(0), below + 50, "Vivado, if there, builds the bitstream", 16, "start", colour=SOFT)
 
 
 def _boards(sheet: Sheet) -> None:
     """The same bundle goes to the virtual board or to the real one."""
-    left, width, height = _x(2) + 46, 400, 84
+    width, height, apart = 390, 84, 49
     start, y = _x(1) + CARD_WIDTH, LOWER + CARD_HEIGHT / 2
-    fork = left - 34
+    fork = BOARDS - 28
+    sheet.line([(start + 6, y), (fork, y)], Look("none", STEP.line, STEP.width))
     places = [
-        (LOWER - 2, VIRTUAL, "Virtual AUP-ZU3", ["real pynq, simulated hardware"]),
-        (LOWER + 92, REAL, "AUP-ZU3", ["the same folder, unchanged"]),
+        (y - apart, VIRTUAL, "Virtual AUP-ZU3", ["real pynq, simulated hardware"]),
+        (y + apart, REAL, "AUP-ZU3", ["the same files, Vivado's bitstream"]),
     ]
-    for top, look, heading, lines in places:
-        sheet.card(left, top, width, height, look, heading, lines)
-        middle = top + height / 2
-        sheet.arrow([(start + 6, y), (fork, y), (fork, middle), (left - 6, middle)], STEP)
-    sheet.text((start + fork) / 2 + 2, y - 14, "Lab 05", bold=True)
+    for middle, look, heading, lines in places:
+        sheet.card(BOARDS, middle - height / 2, width, height, look, heading, lines)
+        sheet.arrow([(fork, y), (fork, middle), (BOARDS - 6, middle)], STEP)
+    sheet.text(start + GAP / 2 - 4, y - 14, "Lab 05", bold=True)
