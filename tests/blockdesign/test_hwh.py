@@ -211,6 +211,25 @@ def test_both_ends_of_a_connection_have_the_same_name_for_the_wire(ours):
     assert all(names[start] == names[end] is not None for start, end in connections(ours))
 
 
+def misnamed_wires(root):
+    """Wires of bus interfaces that are not named after the end whose cell comes first in the alphabet."""
+    wrong = []
+    for item in root.iter("MODULE"):
+        on_bus = {pair.get("PHYSICAL") for pair in item.iter("PORTMAP")}
+        for port in item.iter("PORT"):
+            ends = [(end.get("INSTANCE"), end.get("PORT")) for end in port.iter("CONNECTION")]
+            if port.get("NAME") in on_bus and ends:
+                first = min([*ends, (item.get("INSTANCE"), port.get("NAME"))])
+                if port.get("SIGNAME") != "_".join(first):
+                    wrong.append((first, port.get("SIGNAME")))
+    return wrong
+
+
+def test_wires_are_named_by_the_rule_of_the_real_ones(real, ours):
+    assert misnamed_wires(real) == []
+    assert misnamed_wires(ours) == []
+
+
 def test_the_handoff_says_what_it_is_and_for_which_part(ours):
     assert ours.get("ORIGIN") == STAMP
     assert ours.get("VIVADOVERSION") == "dry run"

@@ -53,8 +53,8 @@ class _Box:
 
     @property
     def height(self):
-        rows = max([1, *(_row(side, len(side) - 1) + 1 for side in (self.left, self.right) if side)])
-        return _TITLE + _ROW * rows + _PADDING
+        last = [self.row(side, len(getattr(self, side)) - 1) for side in ("left", "right") if getattr(self, side)]
+        return _TITLE + _ROW * (max(last, default=0) + 1) + _PADDING
 
     @property
     def bottom(self):
@@ -71,14 +71,13 @@ class _Box:
     def port(self, key, side=None):
         """Where a wire (a link or a net, by identity) meets the box: (x, y)."""
         side = side or self.side_of(key)
-        ports = getattr(self, side)
-        row = next(row for row, (_, what) in enumerate(ports) if what is key)
-        return self.x + (self.width if side == "right" else 0), self.top - _TITLE - _ROW * (_row(ports, row) + 0.5)
+        index = next(index for index, (_, what) in enumerate(getattr(self, side)) if what is key)
+        return self.x + (self.width if side == "right" else 0), self.top - _TITLE - _ROW * (self.row(side, index) + 0.5)
 
-
-def _row(ports, index) -> float:
-    """Row of a port. Clocks and resets stand half a row lower, so that their wires never lie on those of interfaces."""
-    return index + 0.5 * isinstance(ports[index][1], Net)
+    def row(self, side, index) -> float:
+        """Row of a port. Clocks and resets stand between the rows, so that no two wires of a gap share a height."""
+        is_net = isinstance(getattr(self, side)[index][1], Net)
+        return index + (0.5 if side == "left" else 0.8) * is_net
 
 
 def draw(design: Design, path, clocks: bool = True, resets: bool = True) -> Path:
