@@ -101,3 +101,13 @@ def test_pynq_reads_the_header_of_the_standin(overlay):
 
 def test_pynq_can_turn_the_standin_into_a_bin(overlay):
     assert len(bit2bin((overlay / "overlay.bit").read_bytes())) % 4 == 0
+
+
+def test_an_overlay_of_it_loads_with_drivers_and_register_maps(board, overlay):
+    from pynq import Overlay
+    from pynq.lib.dma import DMA
+
+    loaded = Overlay(str(overlay / "overlay.bit"))
+    assert isinstance(loaded.axi_dma_0, DMA)
+    assert loaded.axi_dma_0.buffer_max_size == 2**26 - 1
+    assert loaded.accelerator_0.register_map.CTRL.AP_IDLE == 1
