@@ -50,21 +50,25 @@ class Distiller(keras.Model):
         self.student = student
         self.temperature = temperature
         self.weight = weight
+        # The loss that progress lines and histories show; left to itself, Keras would show the label's part alone.
+        self._mean_loss = keras.metrics.Mean(name="loss")
         # Behind a function, Keras does not find the teacher's weights: they are neither trained nor saved.
         self._teacher_logits = lambda x: tf.stop_gradient(teacher(x, training=False))
 
     def compile(self, optimizer="adam", loss=None, **settings):
         """As `keras.Model.compile`; `loss` compares logits with labels, cross-entropy if not given."""
         loss = loss or keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        super().compile(optimizer=optimizer, loss=loss, **settings)
+        super().compile(optimizer=optimizer, **settings)
+        self._label_loss = loss
 
     def call(self, x, training=None):
         return self.student(x, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
-        label = super().compute_loss(x, y, y_pred, sample_weight)
         taught = tf.reduce_mean(distillation_loss(self._teacher_logits(x), y_pred, self.temperature))
-        return (1 - self.weight) * label + self.weight * taught
+        total = (1 - self.weight) * self._label_loss(y, y_pred) + self.weight * taught
+        self._mean_loss.update_state(total, sample_weight=tf.shape(y_pred)[0])
+        return total
 
     @property
     def input_shape(self):

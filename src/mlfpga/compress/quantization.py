@@ -61,11 +61,8 @@ def ranges(model: keras.Model, x: np.ndarray, coverage: float = 99.9) -> dict[st
         raise CompressError(f"calibration data holds {int((~np.isfinite(x)).sum())} values that are NaN or infinite")
 
     found = {}
-    rectified = [layer for layer in model.layers if _has_relu(layer)]
-    outputs = keras.Model(model.input, [layer.output for layer in rectified]).predict(x, verbose=0) if rectified else []
-    activations = dict(
-        zip((layer.name for layer in rectified), outputs if len(rectified) > 1 else [outputs], strict=True)
-    )
+    rectified = {layer.name: layer.output for layer in model.layers if _has_relu(layer)}
+    activations = keras.Model(model.input, rectified).predict(x, verbose=0) if rectified else {}
     for layer in model.layers:
         weights = [np.abs(w).max() for w in layer.get_weights()] if type(layer) in _TWINS else []
         activation = activations.get(layer.name)
@@ -119,6 +116,7 @@ def quantize(
         largest = found[layer.name]
         return made(
             **{key: config[key] for key in keys},
+            kernel_initializer="zeros",  # the weights are copied in below
             kernel_quantizer=signed(layer, largest.weight),
             bias_quantizer=signed(layer, largest.bias) if layer.use_bias else None,
             activation=relu(layer) if _has_relu(layer) else None,

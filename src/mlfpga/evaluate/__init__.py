@@ -14,12 +14,13 @@ from mlfpga.evaluate.plots import (
     plot_sizes,
     plot_tradeoff,
 )
-from mlfpga.evaluate.style import figure, series_style
+from mlfpga.evaluate.style import bar_style, figure, series_style
 from mlfpga.evaluate.tables import comparison_table
 
 __all__ = [
     "accuracy",
     "auc",
+    "bar_style",
     "comparison_table",
     "confusion_matrix",
     "figure",

@@ -142,7 +142,8 @@ def plot_tradeoff(
         )
         for index, row in enumerate(rows):
             style = {**series_style(index), "linestyle": "none"}
-            axis.plot(row[cost], row["accuracy"], markersize=11, label=row["name"], **style)
+            # Each marker a little smaller than the last: of two models in one place, both stay visible.
+            axis.plot(row[cost], row["accuracy"], markersize=15 - 8 * index / len(rows), label=row["name"], **style)
         axis.set_xscale("log")
         ticks = sorted({row[cost] for row in rows})
         axis.xaxis.set_major_locator(FixedLocator(_apart(ticks)))

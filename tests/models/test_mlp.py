@@ -1,0 +1,39 @@
+"""The MLP, against NumPy."""
+
+import numpy as np
+import pytest
+
+models = pytest.importorskip("mlfpga.models", reason="needs TensorFlow")
+pytestmark = pytest.mark.host
+
+
+def test_the_network_computes_dense_relu_dense():
+    model = models.mlp(5, 3, hidden=(4, 2), dropout=0.5)
+    model.set_weights([np.random.default_rng(1).normal(size=w.shape) for w in model.get_weights()])
+    w1, b1, w2, b2, w3, b3 = model.get_weights()
+    x = np.random.default_rng(2).normal(size=(10, 5)).astype(np.float32)
+    expected = np.maximum(np.maximum(x @ w1 + b1, 0) @ w2 + b2, 0) @ w3 + b3
+    assert np.allclose(models.logits(model, x, batch_size=3), expected, atol=1e-5)
+
+
+def test_layers_have_the_names_that_the_hardware_keeps():
+    names = [layer.name for layer in models.mlp(5, 3, hidden=(4, 2)).layers]
+    assert names == ["features", "dense_1", "relu_1", "dense_2", "relu_2", "logits"]
+
+
+def test_without_hidden_layers_it_is_a_linear_classifier():
+    assert models.mlp(5, 3, hidden=()).count_params() == 5 * 3 + 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (dict(features=0, classes=3), "features is 0; choose 1 or more"),
+        (dict(features=5, classes=3, hidden=(4, 0)), "hidden width is 0; choose 1 or more"),
+        (dict(features=5, classes=3, dropout=1.0), "dropout is 1.0; choose 0 or more and less than 1"),
+    ],
+)
+def test_impossible_networks_are_refused(arguments, message):
+    with pytest.raises(models.ModelError) as error:
+        models.mlp(**arguments)
+    assert str(error.value) == message

@@ -1,0 +1,43 @@
+"""Saving and loading: the same model comes back, and nothing half-written stays."""
+
+import warnings
+
+import numpy as np
+import pytest
+
+models = pytest.importorskip("mlfpga.models", reason="needs TensorFlow")
+pytestmark = pytest.mark.host
+
+
+def test_a_model_comes_back_equal_and_without_warnings(tmp_path):
+    model = models.mlp(6, 3, hidden=(4,))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        models.save(model, tmp_path / "model.h5")
+        back = models.load(tmp_path / "model.h5")
+    x = np.random.default_rng(0).normal(size=(9, 6)).astype(np.float32)
+    assert np.array_equal(models.logits(back, x), models.logits(model, x))
+    assert [layer.name for layer in back.layers] == [layer.name for layer in model.layers]
+
+
+def test_another_ending_is_refused(tmp_path):
+    with pytest.raises(models.ModelError, match="model.keras must end in .h5"):
+        models.save(models.mlp(2, 2), tmp_path / "model.keras")
+
+
+def test_a_missing_or_cut_file_is_named(tmp_path):
+    path = tmp_path / "model.h5"
+    with pytest.raises(models.ModelError, match=f"there is no model {path}"):
+        models.load(path)
+    models.save(models.mlp(6, 3), path)
+    path.write_bytes(path.read_bytes()[:2000])
+    with pytest.raises(models.ModelError, match="does not hold a whole Keras model"):
+        models.load(path)
+
+
+def test_a_copy_shares_nothing_with_the_original():
+    model = models.mlp(3, 2, hidden=(4,))
+    copy = models.copy_model(model)
+    before = model.get_weights()
+    copy.set_weights([np.zeros_like(w) for w in before])
+    assert all(np.array_equal(a, b) for a, b in zip(model.get_weights(), before, strict=True))
