@@ -1,10 +1,11 @@
-"""`python -m mlfpga.course.pictures [--record]`"""
+"""`python -m mlfpga.course.pictures [--record DATASET ...]`"""
 
 import argparse
 import sys
 
 from mlfpga.artifacts import course_root
 from mlfpga.course.pictures import draw, record
+from mlfpga.course.stages import StageError
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -13,9 +14,13 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m mlfpga.course.pictures",
         description="Draw the pictures in img/ and write the table of results in README.md.",
     )
-    parser.add_argument("--record", action="store_true", help="first read the results of the runs in build/")
+    parser.add_argument("--record", nargs="+", metavar="DATASET", help="first read the results of these runs")
     chosen = parser.parse_args(arguments)
-    results = record.take_all() if chosen.record else record.load()
+    try:
+        results = record.update(chosen.record) if chosen.record else record.load()
+    except StageError as error:
+        print(error, file=sys.stderr)
+        return 1
     record.write_into(course_root() / "README.md", results)
     print(*draw(), sep="\n")
     return 0

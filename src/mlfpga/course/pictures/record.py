@@ -6,7 +6,7 @@ They are read from the stages, never typed; the picture of the result and the ta
 import json
 from pathlib import Path
 
-from mlfpga.artifacts import build_root, course_root, writing
+from mlfpga.artifacts import course_root, writing
 from mlfpga.course.stages import METRICS, StageError, record, stage_folder, stale_because
 
 FILE = "img/result.json"
@@ -42,15 +42,12 @@ def take(dataset: str) -> dict:
     }
 
 
-def take_all() -> dict[str, dict]:
-    """Record every dataset of build/ anew; one that was not run keeps its record. Raises StageError as `take` does."""
-    found = load() if (course_root() / FILE).is_file() else {}
-    ran = [name for name in ("digits", "mnist") if (build_root() / name).is_dir()]
-    found |= {dataset: take(dataset) for dataset in ran}
-    if not found:
-        raise StageError("nothing was run yet; `mlfpga run` runs the course")
+def update(datasets: list[str]) -> dict[str, dict]:
+    """Record these datasets anew and return the whole record; others keep theirs. Raises StageError as `take` does."""
+    before = load() if (course_root() / FILE).is_file() else {}
+    found = dict(sorted((before | {dataset: take(dataset) for dataset in datasets}).items()))
     with writing(course_root() / FILE) as temporary:
-        temporary.write_text(json.dumps(dict(sorted(found.items())), indent=1) + "\n")
+        temporary.write_text(json.dumps(found, indent=1) + "\n")
     return found
 
 
