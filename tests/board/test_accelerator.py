@@ -138,6 +138,8 @@ def test_interrupts_follow_their_enables_and_toggle_off(bench):
     assert bench.interrupt and bench.read(0x00) & 0x200
     bench.write(0x0C, 0b01)
     assert bench.read(0x0C) == 0 and not bench.interrupt
+    bench.write(0x0C, 0b10)
+    assert bench.read(0x0C) == 0b10 and bench.interrupt
 
 
 def test_a_kernel_without_control_registers_always_runs(mixer):

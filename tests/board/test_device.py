@@ -1,6 +1,7 @@
 """Real pynq, unpatched, on the virtual board: what a notebook does by hand, and its classic mistakes."""
 
 import time
+import warnings
 
 import numpy as np
 import pynq
@@ -120,6 +121,10 @@ def test_a_missing_flush_and_a_missing_invalidate_show(overlay, buffers):
 def test_an_uncached_buffer_needs_neither(overlay):
     buffer = allocate(4, "u4", cacheable=False)
     buffer[:] = 5
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        buffer.flush()
+        buffer.invalidate()
     assert overlay.device.machine.memory.ddr(buffer.physical_address, 4).view("<u4").tolist() == [5]
 
 
@@ -194,11 +199,26 @@ def test_starting_a_channel_after_an_error_does_not_hang(overlay, buffers):
     assert dma.recvchannel.running and dma.sendchannel.running
 
 
-def test_a_reader_with_pauses_is_left_alone(overlay, buffers):
-    overlay.axi_dma_0.recvchannel.transfer(buffers[1])
-    for _ in range(5):
-        time.sleep(0.03)
-        assert not overlay.axi_dma_0.recvchannel.idle
+def test_a_program_that_writes_between_its_reads_does_not_wait(overlay):
+    ip, end = overlay.accelerator_0, time.monotonic() + 0.1
+    while time.monotonic() < end:
+        for _ in range(900):
+            assert ip.read(0x00) == 0x04
+        ip.write(0x10, 0)
+
+
+@pytest.mark.parametrize("pause, stalled", [(0.001, True), (0.05, False)])
+def test_only_quick_polling_is_a_wait(overlay, monkeypatch, pause, stalled):
+    """Someone who looks at a register every now and then may do so for ever."""
+    now = iter(np.arange(100_000) * pause)
+    monkeypatch.setattr("mlfpga.board.machine.time.monotonic", lambda: next(now))
+    try:
+        for _ in range(3000):
+            overlay.accelerator_0.read(0x00)
+        raised = False
+    except StalledError:
+        raised = True
+    assert raised == stalled
 
 
 @pytest.mark.parametrize("make", [lambda b: b.copy(), lambda b: b + 1])

@@ -53,15 +53,14 @@ def test_batches_beyond_the_dma_limit_go_in_parts(board, driver, write_bundle, c
     assert accelerator.last.transfers == -(-count // 819)
 
 
-def test_buffers_are_allocated_once_and_given_back(board, driver, write_bundle):
+def test_buffers_are_allocated_once_and_given_back(board, driver, write_bundle, monkeypatch):
     memory = board.machine.memory
-    free = memory.free_bytes
+    free, allocate, allocated = memory.free_bytes, memory.allocate, []
+    monkeypatch.setattr(memory, "allocate", lambda nbytes: allocated.append(nbytes) or allocate(nbytes))
     with driver.Accelerator(write_bundle()) as accelerator:
-        accelerator.predict(samples(100))
-        held = memory.free_bytes
-        for count in (100, 65, 128):
+        for count in (100, 65, 128, 1, 1, 100):
             accelerator.predict(samples(count))
-            assert memory.free_bytes == held
+        assert allocated == [128 * 20, 128 * 12, 20, 12]
     assert memory.free_bytes == free
     with pytest.raises(driver.DriverError, match="this accelerator was closed; make a new one"):
         accelerator.predict(samples(1))

@@ -1,9 +1,11 @@
 """Which simulation stands behind which IP, and designs with more than one DMA."""
 
 import json
+import time
 
 import numpy as np
 import pytest
+from pynq import Overlay, allocate
 
 from mlfpga.board import BoardWarning, machine
 from mlfpga.board.machine import Machine
@@ -94,16 +96,15 @@ def test_explain_names_every_part(mixer, write_overlay):
 
 def test_a_batch_costs_little_more_than_the_model(mixer, write_overlay, board):
     """10,000 samples in one transfer: no Python for each word."""
-    import time
-
-    from pynq import Overlay, allocate
-
     overlay = Overlay(str(write_overlay()))
     overlay.accelerator_0.write(0x00, 0x81)
     send, receive = allocate((10_000, 5), "u4"), allocate((10_000, 3), "u4")
     send[:] = np.arange(50_000).reshape(send.shape)
-    began = time.perf_counter()
-    overlay.axi_dma_0.recvchannel.transfer(receive)
-    overlay.axi_dma_0.sendchannel.transfer(send)
-    overlay.axi_dma_0.recvchannel.wait()
-    assert time.perf_counter() - began < 0.05
+    times = []
+    for _ in range(5):
+        began = time.perf_counter()
+        overlay.axi_dma_0.recvchannel.transfer(receive)
+        overlay.axi_dma_0.sendchannel.transfer(send)
+        overlay.axi_dma_0.recvchannel.wait()
+        times.append(time.perf_counter() - began)
+    assert min(times) < 0.02
