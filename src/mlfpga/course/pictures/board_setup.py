@@ -36,7 +36,7 @@ def _laptop(sheet: Sheet) -> None:
     sheet.text(186, 112, "browser", size=17, colour=SOFT)
     sheet.text(186, 144, "http://192.168.3.1/lab", size=17, bold=True, mono=True)
     sheet.text(186, 182, "user and password: xilinx", size=16)
-    sheet.text(186, 212, "upload the bundle here", size=16)
+    sheet.text(186, 212, "then open deploy.ipynb", size=16)
     sheet.area([(14, 272), (36, 248), (336, 248), (358, 272)], DEVICE)
     _step(sheet, 78, 100, "5")
 
