@@ -16,8 +16,8 @@ ORACLE = {
     "TRN_ZERO": math.trunc,
     "RND": lambda v: math.floor(v + Fraction(1, 2)),
     "RND_MIN_INF": lambda v: math.ceil(v - Fraction(1, 2)),
-    "RND_INF": lambda v: int(math.copysign(math.floor(abs(v) + Fraction(1, 2)), v)),
-    "RND_ZERO": lambda v: int(math.copysign(math.ceil(abs(v) - Fraction(1, 2)), v)),
+    "RND_INF": lambda v: (1 if v > 0 else -1) * math.floor(abs(v) + Fraction(1, 2)),
+    "RND_ZERO": lambda v: (1 if v > 0 else -1) * math.ceil(abs(v) - Fraction(1, 2)),
     "RND_CONV": round,
 }
 
