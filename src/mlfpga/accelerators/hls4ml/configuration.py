@@ -1,5 +1,8 @@
 """hls4ml's configuration of a model: precision of every layer, and how often a multiplier is used again."""
 
+import io
+import warnings
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from mlfpga.accelerators.contract import AcceleratorError
@@ -112,9 +115,12 @@ def _valid_reuse_factors(inputs: int, outputs: int) -> list[int]:
         return [d for d in divisors if backend._validate_reuse_factor(inputs, outputs, d)]
 
 
+@contextmanager
 def quiet():
-    """hls4ml tells on standard output what it does; a notebook shows results instead."""
-    import contextlib
-    import io
+    """hls4ml tells on standard output what it does; a notebook shows results instead.
 
-    return contextlib.redirect_stdout(io.StringIO())
+    Keras warns, when hls4ml saves a QKeras model, that a quantizer is not a constraint; it is kept correctly anyway.
+    """
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The `keras.constraints.serialize")
+        yield

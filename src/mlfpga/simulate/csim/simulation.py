@@ -98,6 +98,9 @@ def _build(folder: Path, description: dict) -> Path:
     key = content_key(version, *_FLAGS, *defines, *(folder / root for root in roots), _HERE)
     library = cache_root() / "csim" / f"{description['top']}-{key[:20]}.so"
     if not library.exists():
+        print(
+            f"compiling the C simulation of {description['top']} with g++ (once; usually under a minute) …", flush=True
+        )
         _compile(compiler, folder, description, defines, library)
     return library
 
