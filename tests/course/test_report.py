@@ -105,6 +105,15 @@ def test_facts_carry_the_unit_that_their_name_ends_in():
     assert "interval 16 cycles" in text
 
 
+def test_virtual_board_is_never_passed_off_as_hardware():
+    publish("board", accuracy=0.9, virtual=True, words_equal=10, words_compared=10)
+    text = text_of(written())
+    assert "10 of 10 raw output words equal those of the C simulation." in text
+    assert "This was the virtual board" in text
+    publish("board", accuracy=0.9, virtual=False, words_equal=10, words_compared=10)
+    assert "This was the virtual board" not in text_of(written())
+
+
 def test_design_picture_is_embedded_and_addresses_are_hexadecimal(own_build_folder):
     with course.workspace("digits").publish("overlay") as folder:
         (folder / "design.svg").write_text("<svg/>")

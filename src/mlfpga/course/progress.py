@@ -15,16 +15,16 @@ class Progress:
         self._live = stream.isatty()
         self._run_started = time.monotonic()
         self._head = ""
+        self._makes = ""
         self._cells = 0
-        self._said = 0.0
+        self._said: float | None = None  # when a line was last written to the log; None: not yet for this stage
 
     def stage(self, position: int, of: int, label: str, makes: str) -> None:
         """A stage comes next."""
         self._head = f"[{position}/{of}] {label:<24}"
+        self._makes = makes
         self._cells = 0
-        self._said = 0.0
-        if not self._live:
-            self._line(f"{self._head} starts: {makes}")
+        self._said = None
 
     def cell(self, number: int, cells: int, seconds: float) -> None:
         """Cell `number` of `cells` is running (0: the kernel is starting), `seconds` after the notebook began."""
@@ -34,6 +34,9 @@ class Progress:
         if self._live:
             self._stream.write(f"\r\033[K{text}")
             self._stream.flush()
+        elif self._said is None:
+            self._said = seconds
+            self._line(f"{self._head} starts: {self._makes}")
         elif seconds - self._said >= LOG_EVERY_SECONDS:
             self._said = seconds
             self._line(text)

@@ -68,6 +68,7 @@ def gather(dataset: str) -> dict[str, Any]:
     """Everything the page shows, by the names its template uses."""
     metrics = {stage.name: stage_metrics(dataset, stage.name) for stage in STAGES}
     accuracy = accuracy_rows(metrics)
+    board = metrics["board"] or {}
     return {
         "dataset": dataset,
         "written": time.strftime("%Y-%m-%d %H:%M"),
@@ -80,6 +81,8 @@ def gather(dataset: str) -> dict[str, Any]:
         "overlay": tables_and_facts(metrics["overlay"]),
         "design": design(dataset),
         "board": tables_and_facts(metrics["board"]),
+        "virtual": board.get("virtual"),
+        "words_equal": (board["words_equal"], board["words_compared"]) if "words_equal" in board else None,
         "hardware": hardware(dataset),
         "notebooks": [notebook_row(dataset, stage) for stage in STAGES],
         "figures": read_json(build_root() / "figures.json"),
