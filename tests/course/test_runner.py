@@ -83,7 +83,7 @@ def test_a_later_notebook_alone_makes_what_it_needs(little_course):
 
 def test_the_board_alone_makes_its_bundle_first(little_course):
     said = run(["board"])
-    assert said[1] == (
+    assert said[0] == (
         "the board needs a bundle: running labs/lab05_deployment/01_bundle.ipynb first (usually under a minute)"
     )
     assert stages.record("digits", "board")["upstream"] == {"bundle": stages.digest("digits", "bundle")}
