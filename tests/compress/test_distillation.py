@@ -51,14 +51,16 @@ def test_the_gradient_keeps_its_size_when_the_temperature_grows():
 
 @pytest.mark.parametrize("weight", [0.0, 0.3, 1.0])
 def test_the_distiller_adds_label_and_teacher(trained, data, weight):
-    student = models.mlp(8, 3, hidden=(4,))
+    student = models.mlp(8, 3, hidden=(4,), l2=0.1)
     distiller = compress.Distiller(student, trained, temperature=3.0, weight=weight)
     distiller.compile(metrics=["accuracy"])
     x, y = data.x_test[:64], data.y_test[:64]
     ours = distiller.evaluate(x, y, batch_size=50, verbose=0, return_dict=True)
     z, v = models.logits(student, x).astype(np.float64), models.logits(trained, x).astype(np.float64)
     label = -np.log(softmax(z)[np.arange(64), y]).mean()
-    assert ours["loss"] == pytest.approx((1 - weight) * label + weight * by_hand(v, z, 3.0).mean(), rel=1e-4)
+    penalty = 0.1 * sum(np.sum(w**2) for w in student.get_weights() if w.ndim == 2)
+    expected = (1 - weight) * label + weight * by_hand(v, z, 3.0).mean() + penalty
+    assert ours["loss"] == pytest.approx(expected, rel=1e-4)
     assert ours["accuracy"] == pytest.approx(np.mean(z.argmax(1) == y))
 
 

@@ -25,11 +25,19 @@ def test_without_hidden_layers_it_is_a_linear_classifier():
     assert models.mlp(5, 3, hidden=()).count_params() == 5 * 3 + 3
 
 
+def test_l2_adds_the_squared_weights_to_the_loss_and_leaves_biases_alone():
+    model = models.mlp(5, 3, hidden=(4,), l2=0.01)
+    kernels = [w for w in model.get_weights() if w.ndim == 2]
+    assert float(sum(model.losses)) == pytest.approx(0.01 * sum(np.sum(w**2) for w in kernels), rel=1e-5)
+    assert models.mlp(5, 3, hidden=(4,)).losses == []
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (dict(features=0, classes=3), "features is 0; choose 1 or more"),
         (dict(features=5, classes=3, hidden=(4, 0)), "hidden width is 0; choose 1 or more"),
+        (dict(features=5, classes=3, l2=-1), "l2 is -1; choose 0 or more"),
         (dict(features=5, classes=3, dropout=1.0), "dropout is 1.0; choose 0 or more and less than 1"),
     ],
 )

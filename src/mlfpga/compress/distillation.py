@@ -23,6 +23,8 @@ def distillation_loss(teacher_logits, student_logits, temperature: float) -> tf.
 class Distiller(keras.Model):
     """Trains `student` with loss (1 - weight) · cross-entropy with the label + weight · `distillation_loss`.
 
+    Penalties of the student's own layers (L2) are added as always.
+
     Compile and fit it like any model; afterwards `student` is the trained model. Both networks must end in logits, take
     the same input and know the same classes, else CompressError. The teacher is not changed.
 
@@ -66,7 +68,7 @@ class Distiller(keras.Model):
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
         taught = tf.reduce_mean(distillation_loss(self._teacher_logits(x), y_pred, self.temperature))
-        total = (1 - self.weight) * self._label_loss(y, y_pred) + self.weight * taught
+        total = (1 - self.weight) * self._label_loss(y, y_pred) + self.weight * taught + sum(self.losses)
         self._mean_loss.update_state(total, sample_weight=tf.shape(y_pred)[0])
         return total
 
