@@ -149,7 +149,7 @@ def plot_tradeoff(
         axis.xaxis.set_major_locator(FixedLocator(_apart(ticks)))
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
         axis.xaxis.set_minor_formatter(NullFormatter())
-        axis.yaxis.set_major_formatter(PercentFormatter(1.0))
+        axis.yaxis.set_major_formatter(PercentFormatter(1.0, decimals=2))
         axis.margins(x=0.08, y=0.12)
         axis.set(xlabel=f"{label}, logarithmic", ylabel="accuracy", title=title)
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
