@@ -1,4 +1,4 @@
-"""What every simulated accelerator looks like, and how one is opened."""
+"""What every simulated accelerator looks like, and how one describes itself on disk."""
 
 import json
 from pathlib import Path
@@ -33,19 +33,8 @@ class StreamModel(Protocol):
         ...
 
 
-def load(folder: Path | str) -> StreamModel:
-    """Open the simulation described by `simulation.json` in `folder`, building it if it was not built before."""
-    from mlfpga.simulate.csim import CSimulation
-
-    kinds = {"csim": CSimulation}
-    description = read_description(Path(folder))
-    kind = description.get("kind")
-    if kind not in kinds:
-        raise SimulationError(f"{folder}: simulation kind {kind!r} is not known; known: {', '.join(kinds)}")
-    return kinds[kind](folder)
-
-
 def read_description(folder: Path) -> dict:
+    """The content of `simulation.json`; SimulationError if there is none, or if it is not JSON."""
     path = folder / "simulation.json"
     try:
         return json.loads(path.read_text())
