@@ -94,7 +94,9 @@ def _labs_from_nothing(dataset: str) -> tuple[float, Path]:
     shutil.rmtree(build, ignore_errors=True)
     environment = dict(os.environ, MLFPGA_BUILD=str(build))
     environment.pop("MLFPGA_CACHE", None)
-    environment.setdefault("MLFPGA_DATA", str(cache_root() / "datasets"))
+    downloaded = cache_root() / "datasets"
+    if downloaded.is_dir():
+        environment.setdefault("MLFPGA_DATA", str(downloaded))
     started = time.perf_counter()
     command = [sys.executable, "-m", "mlfpga.cli", "run", "--dataset", dataset]
     done = subprocess.run(command, env=environment, capture_output=True, text=True)
