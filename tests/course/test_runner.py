@@ -149,7 +149,9 @@ def test_interrupt_leaves_everything_whole_and_the_next_run_goes_on(little_cours
     path = little_course.notebook("compression")
     whole = path.read_text()
     little_course.write("compression", HERE, "here.need('training')", slow)
-    command = [sys.executable, "-c", "from mlfpga.course import runner; runner.run('digits')"]
+    # Whoever starts the tests in the background has Ctrl-C ignored, and children inherit that.
+    listening = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{listening}; from mlfpga.course import runner; runner.run('digits')"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
         deadline = time.monotonic() + 60
         while not (path.parent / "started").exists() and time.monotonic() < deadline:
