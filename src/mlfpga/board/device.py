@@ -14,6 +14,7 @@ from pynqmetadata.views.runtime import RuntimeMetadataParser
 
 from mlfpga.board.accelerator import Model
 from mlfpga.board.errors import HandoffError, warn
+from mlfpga.board.handoff import find_handoff
 from mlfpga.board.machine import Machine
 from mlfpga.board.window import RegisterWindow
 from mlfpga.board.wiring import read_design
@@ -51,8 +52,8 @@ class VirtualBoard(pynq.Device):
         return RegisterWindow(self.machine, base_addr, length >> 2)
 
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> RuntimeMetadataParser:
-        """What pynq knows about an overlay, read from the .hwh beside the bitstream."""
-        handoff = Path(bitfile_name).with_suffix(".hwh")
+        """What pynq knows about an overlay, read from the .hwh beside the bitstream or inside the .xsa."""
+        handoff = find_handoff(Path(bitfile_name))
         read_design(handoff).processor  # noqa: B018 - says what is wrong with the file before pynq trips over it
         try:
             parser = RuntimeMetadataParser(Metadata(input=handoff))
@@ -64,7 +65,7 @@ class VirtualBoard(pynq.Device):
     def download(self, bitstream, parser=None) -> None:
         """Load an overlay: the programmable logic becomes what the .hwh describes."""
         path = Path(bitstream.bitfile_name)
-        self.machine.configure(read_design(path.with_suffix(".hwh")), self.models, path.parent)
+        self.machine.configure(read_design(find_handoff(path)), self.models, path.parent)
         self.post_download(bitstream, parser, self.name)
 
     def gen_cache(self, bitstream, parser=None) -> None:
