@@ -271,7 +271,7 @@ def test_a_loopback_without_accelerator_returns_what_was_sent(board, write_overl
 def test_an_accelerator_without_simulation_is_named_and_the_rest_loads(board, write_overlay):
     board.models.clear()
     with pytest.warns(
-        BoardWarning, match=r"accelerator_0 \(mlfpga:hls:mixer_axi:1.0\) has no simulation model; put its"
+        BoardWarning, match=r"accelerator_0 \(mlfpga:hls:mixer_axi:1.0\) has no simulation model; give its IP archive"
     ):
         overlay = Overlay(str(write_overlay()))
     assert overlay.axi_dma_0.recvchannel.running

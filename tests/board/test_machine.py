@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from pynq import Overlay, allocate
 
-from mlfpga.board import BoardWarning, machine
+from mlfpga.board import BoardWarning, assembly
 from mlfpga.board.machine import Machine
 from mlfpga.board.wiring import read_design
 
@@ -22,7 +22,7 @@ def simulated(monkeypatch, mixer):
         model.folder = folder
         return model
 
-    monkeypatch.setattr(machine, "load", load)
+    monkeypatch.setattr(assembly, "load", load)
 
 
 def add_simulation(folder, top: str = "mixer_axi") -> None:

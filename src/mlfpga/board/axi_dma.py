@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mlfpga.board.activity import WRITE_LATENCY, Activity
 from mlfpga.board.errors import warn
 from mlfpga.board.memory import Memory
 from mlfpga.board.stream import Stream
@@ -55,10 +56,22 @@ class DmaSettings:
 
 
 class AxiDma:
-    """Both channels of one AXI DMA; a channel whose stream is None was left out of the design."""
+    """Both channels of one AXI DMA; a channel whose stream is None was left out of the design.
 
-    def __init__(self, name: str, settings: DmaSettings, memory: Memory, to_pl: Stream | None, from_pl: Stream | None):
+    activity  where transfers are recorded
+    """
+
+    def __init__(
+        self,
+        name: str,
+        settings: DmaSettings,
+        memory: Memory,
+        to_pl: Stream | None,
+        from_pl: Stream | None,
+        activity: Activity | None = None,
+    ):
         self.name = name
+        self.activity = activity or Activity()
         self.channels: list[Channel] = []
         if to_pl is not None:
             self.channels.append(SendChannel(self, settings, memory, to_pl))
@@ -72,6 +85,7 @@ class AxiDma:
     def write(self, offset: int, value: int) -> None:
         channel = self._channel(offset)
         if channel:
+            self.activity.add_access(self.name, offset, value)
             channel.write(offset - channel.offset, value)
 
     def is_waiting(self, offset: int) -> bool:
@@ -200,9 +214,11 @@ class Channel:
             )
         self._busy = True
         self.idle = False
+        self._began = self.dma.activity.cycles
         self._begin()
 
     def _complete(self) -> None:
+        self.dma.activity.add_transfer(self.name, self._began, self.length)
         self._busy = False
         self.idle = True
         self.events |= IOC_IRQ
@@ -322,7 +338,12 @@ class ReceiveChannel(Channel):
         self._start_address = self.address
         self._room = self.length
         self._received = 0
+        self._open()
+
+    def _open(self) -> None:
+        """Ready for what the buffer holds and one word more, which shows that a packet is too long."""
         self.stream.ready = True
+        self.stream.room = -(-(self._room - self._received) // self.stream.word_bytes) + 1
 
     def advance(self) -> bool:
         if not self._busy or not self.stream.waiting:
@@ -346,7 +367,10 @@ class ReceiveChannel(Channel):
         elif packet:
             self.length = self._received
             self.stream.ready = False
+            self.dma.activity.reach(max(self.stream.since, self._began) + WRITE_LATENCY)
             self._complete()
+        else:
+            self._open()
         return True
 
     def _clear_stream(self) -> None:

@@ -15,6 +15,7 @@ from pynqmetadata.views.runtime import RuntimeMetadataParser
 from mlfpga.board.accelerator import Model
 from mlfpga.board.errors import HandoffError, warn
 from mlfpga.board.handoff import find_handoff
+from mlfpga.board.library import IpLibrary
 from mlfpga.board.machine import Machine
 from mlfpga.board.window import RegisterWindow
 from mlfpga.board.wiring import read_design
@@ -27,7 +28,8 @@ class VirtualBoard(pynq.Device):
     """One virtual AUP-ZU3.
 
     machine  what the registers and the memory do
-    models   simulation models by name of the IP, used before those that lie beside the overlay
+    models   simulation models by name of the IP, used before all others
+    library  IP archives to simulate RTL from; None: those that MLFPGA_IP in the environment names
     virtual  True: what is measured here is the simulation's time, not the board's
     """
 
@@ -46,6 +48,7 @@ class VirtualBoard(pynq.Device):
         self.virtual = True
         self.machine = Machine()
         self.models: dict[str, Model] = {}
+        self.library: IpLibrary | None = None
 
     def mmap(self, base_addr: int, length: int) -> RegisterWindow:
         """The registers from a physical address, as an array."""
@@ -65,7 +68,8 @@ class VirtualBoard(pynq.Device):
     def download(self, bitstream, parser=None) -> None:
         """Load an overlay: the programmable logic becomes what the .hwh describes."""
         path = Path(bitstream.bitfile_name)
-        self.machine.configure(read_design(find_handoff(path)), self.models, path.parent)
+        library = self.library or IpLibrary.from_environment()
+        self.machine.configure(read_design(find_handoff(path)), self.models, path.parent, library)
         self.post_download(bitstream, parser, self.name)
 
     def gen_cache(self, bitstream, parser=None) -> None:
@@ -103,6 +107,7 @@ class VirtualBoard(pynq.Device):
             self.machine.memory.flush(bo + offset, nbytes)
 
     def invalidate(self, bo: int, offset: int, vaddr: int, nbytes: int) -> None:
+        self.machine.look()
         if self._is_buffer(bo + offset, nbytes, vaddr, "invalidate"):
             self.machine.memory.invalidate(bo + offset, nbytes)
 

@@ -1,94 +1,180 @@
-"""The machine behind the registers: processing system, memory, and whatever the overlay put into the logic."""
+"""The machine behind the registers: processing system, memory, and whatever the overlay put into the logic.
 
+Everything without a clock of its own (DMA, C simulations) moves as far as it can when a register is written. RTL moves
+while its clock runs, and the clock runs when a program looks at what the logic did:
+
+* a DMA status register is read during a transfer: until the transfer ends, at most `slice_cycles` for one read;
+* a register of RTL is read again and again: as long as a read from Python takes on a board, then longer and longer;
+* a buffer is invalidated, or an interrupt is waited for;
+* RTL is written to during a transfer.
+"""
+
+import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from mlfpga.board.accelerator import Accelerator, MissingModel, Model
-from mlfpga.board.axi_dma import AxiDma, DmaSettings
-from mlfpga.board.bus import Bus
-from mlfpga.board.errors import BoardError, StalledError, warn
+from mlfpga.board.activity import Activity
+from mlfpga.board.assembly import Logic, assemble
+from mlfpga.board.axi_dma import AxiDma
+from mlfpga.board.axi_intc import AxiIntc
+from mlfpga.board.bus import Bus, Region
+from mlfpga.board.errors import BoardError, StalledError
+from mlfpga.board.library import IpLibrary
 from mlfpga.board.memory import Memory
-from mlfpga.board.ps import attach_ps
-from mlfpga.board.stream import Stream
-from mlfpga.board.wiring import Design, Link, Module
-from mlfpga.simulate import SimulationError, load
+from mlfpga.board.ps import attach_ps, pl_clock_mhz
+from mlfpga.board.rtl import RtlAccelerator, RtlPort
+from mlfpga.board.wiring import Design
+
+PATIENCE_VARIABLE = "MLFPGA_PATIENCE_CYCLES"
+ACCESS_CYCLES = 1000
+"""What a register access from Python takes on a board: about 10 µs at 100 MHz."""
 
 
 class Machine:
-    """Registers on a bus. Everything that can move, moves when a register is written; reading moves nothing.
+    """Registers on a bus.
 
-    So a program that reads a status register again and again, and writes nothing, waits for ever: after `patience_s`
-    seconds of that, `read` raises StalledError and says what stands still.
+    A program that reads status registers again and again while nothing moves waits for ever: after `patience_s` seconds
+    of that, and `patience_cycles` cycles of the RTL, `read` raises StalledError and says what stands still.
     """
 
     patience_s = 0.5
+    slice_cycles = 20_000
+    chain_cycles = 64
     _POLLS = 1000
     _SLOWEST_POLL_S = 0.01
+    _POLLED_REGISTERS = 4  # more than that, and a program reads data
 
     def __init__(self):
         self.bus = Bus()
         self.memory = Memory()
-        self.dmas: list[AxiDma] = []
-        self.accelerators: list[Accelerator | MissingModel] = []
-        self._logic: list[str] = []
+        self.patience_cycles = _patience()
+        self.logic = Logic(Activity(), [], [], [], [])
+        self._names: set[str] = set()
+        self._clocked: list[RtlAccelerator] = []
+        self._step = self.slice_cycles
+        self._idle_cycles = 0
+        self._polled_cycles = 0
+        self._seen: dict[int, int] = {}
         self._polls = 0
         self._polling_since = 0.0
         attach_ps(self.bus)
 
+    @property
+    def activity(self) -> Activity:
+        return self.logic.activity
+
+    @property
+    def dmas(self) -> list[AxiDma]:
+        return self.logic.dmas
+
+    @property
+    def accelerators(self) -> list[Accelerator | RtlAccelerator | MissingModel]:
+        return self.logic.accelerators
+
+    @property
+    def interrupts(self) -> list[AxiIntc]:
+        return self.logic.interrupts
+
     def read(self, address: int) -> int:
         """The 32-bit register at a physical address."""
         region = self.bus.region(address)
+        if region.name not in self._names:
+            return region.device.read(address - region.base)
         offset = address - region.base
+        if self._clocked:
+            self._look(region, offset)
         value = region.device.read(offset)
-        if region.name in self._logic and region.device.is_waiting(offset):
+        if self._seen.get(address, value) != value:
+            self._polls = self._polled_cycles = 0
+        self._seen[address] = value
+        if region.device.is_waiting(offset) and len(self._seen) <= self._POLLED_REGISTERS:
             self._count_poll()
         return value
 
     def write(self, address: int, value: int) -> None:
-        self._polls = 0
+        self._polls = self._idle_cycles = self._polled_cycles = 0
+        self._seen.clear()
+        region = self.bus.region(address)
+        if _is_rtl(region) and self._transferring():
+            self._run(ACCESS_CYCLES, lambda: not self._transferring())
         self.bus.write(address, value)
         self._settle()
 
-    def configure(self, design: Design, models: Mapping[str, Model], folder: Path) -> None:
+    def look(self) -> None:
+        """The program looks at memory: whatever is under way goes on."""
+        if self._clocked and self._transferring():
+            self._run(self.slice_cycles, lambda: not self._transferring())
+
+    def wait(self, done: Callable[[], bool]) -> bool:
+        """Let the clock run for a while or until `done`; whether anything may still come."""
+        self._run(self.slice_cycles, done)
+        return done() or bool(self._clocked) and self._idle_cycles < self.patience_cycles
+
+    def configure(
+        self, design: Design, models: Mapping[str, Model], folder: Path, library: IpLibrary | None = None
+    ) -> None:
         """Fill the programmable logic with `design`, as loading a bitstream does.
 
-        models  simulation models by name of the IP, looked at first
-        folder  of the bitstream; its `sim/<IP>/` or `sim/` is looked at next
+        models   simulation models of whole samples by name of the IP, looked at first
+        folder   of the bitstream; its `sim/<IP>/` or `sim/` is looked at last
+        library  IP archives to simulate RTL from
         """
-        for name in self._logic:
+        logic = assemble(design, models, library or IpLibrary(), folder, self.memory, pl_clock_mhz(self.bus))
+        for name in self._names:
             self.bus.detach(name)
-        links = design.links()
-        streams = {link: Stream(".".join(link.source), _width(design, link)) for link in links}
-        self.dmas = [self._dma(m, streams) for m in design.modules if m.ip == "axi_dma"]
-        self.accelerators = []
-        for module in _stream_processors(design, links):
-            self.accelerators.append(_accelerator(module, models, folder, streams))
-        self._attach(design)
+        self.logic = logic
+        self._clocked = logic.clocked
+        # Accelerators that feed each other run in turns, so that neither gets far ahead.
+        chained = {id(s) for a in self._clocked for s in a.sinks.values()} & {
+            id(s) for a in self._clocked for s in a.sources.values()
+        }
+        self._step = self.chain_cycles if chained else self.slice_cycles
+        self._names = {name for name, _, _ in logic.ports}
+        for name, entry, device in logic.ports:
+            self.bus.attach(name, entry.first, entry.size, device)
 
     def explain(self) -> list[str]:
         """What each part of the programmable logic is doing, one sentence each."""
         return [line for device in (*self.dmas, *self.accelerators) for line in device.conditions()]
 
-    def _dma(self, module: Module, streams: Mapping[Link, Stream]) -> AxiDma:
-        if module.number("c_include_sg", 0):
-            raise BoardError(
-                f"{module.name} has the scatter-gather engine; the virtual board knows AXI DMA in direct register mode "
-                "only. Set c_include_sg to 0 in the block design"
-            )
-        to_pl = next((s for link, s in streams.items() if link.source == (module.name, "M_AXIS_MM2S")), None)
-        from_pl = next((s for link, s in streams.items() if link.sink == (module.name, "S_AXIS_S2MM")), None)
-        return AxiDma(module.name, _dma_settings(module), self.memory, to_pl, from_pl)
+    def stalled(self) -> StalledError:
+        """The error that says what stands still."""
+        waited = (
+            f" ({self._idle_cycles:,} cycles without a word moving; {PATIENCE_VARIABLE} sets how many are too many)"
+            if self._clocked
+            else ""
+        )
+        return StalledError(
+            f"this wait would never end, because nothing on the board can move any more{waited}:\n"
+            + "\n".join(f"  - {line}" for line in self.explain())
+        )
 
-    def _attach(self, design: Design) -> None:
-        devices = {device.name: device for device in (*self.dmas, *self.accelerators)}
-        self._logic = []
-        for module, entry in design.registers():
-            device = devices.get(module.name) or MissingModel(
-                module.name, module.vlnv, "the virtual board models AXI DMA and accelerators between its streams"
-            )
-            self.bus.attach(module.name, entry.first, entry.size, device)
-            self._logic.append(module.name)
+    def _look(self, region: Region, offset: int) -> None:
+        """Before a register of the logic is read: let the clock run if the program waits for something."""
+        if not _is_rtl(region):
+            if region.device.is_waiting(offset) and self._transferring():
+                self._run(self.slice_cycles, lambda: not region.device.is_waiting(offset))
+        elif region.base + offset in self._seen and len(self._seen) <= self._POLLED_REGISTERS:
+            cycles = min(max(ACCESS_CYCLES, self._polled_cycles // 4), self.slice_cycles)
+            self._polled_cycles += cycles
+            self._run(cycles)
+            for accelerator in self._clocked:
+                accelerator.spend()
+
+    def _transferring(self) -> bool:
+        return any(channel.busy for dma in self.dmas for channel in dma.channels)
+
+    def _run(self, limit: int, done: Callable[[], bool] = lambda: False) -> None:
+        """Let the clock run for about `limit` cycles, until `done`, or until patience ends."""
+        spent = 0
+        while self._clocked and spent < limit and self._idle_cycles < self.patience_cycles and not done():
+            step = min(self._step, limit - spent)
+            moved = [accelerator.run(step) for accelerator in self._clocked]
+            self._settle()
+            self._idle_cycles = 0 if any(moved) else self._idle_cycles + step
+            spent += step
 
     def _settle(self) -> None:
         movers = (*self.dmas, *self.accelerators)
@@ -96,6 +182,9 @@ class Machine:
             pass
 
     def _count_poll(self) -> None:
+        if self._clocked and self._idle_cycles < self.patience_cycles:
+            self._polls = 0
+            return
         now = time.monotonic()
         if self._polls == 0:
             self._polling_since = now
@@ -103,76 +192,16 @@ class Machine:
         waited = now - self._polling_since
         if self._polls >= self._POLLS and self.patience_s <= waited < self._polls * self._SLOWEST_POLL_S:
             self._polls = 0
-            raise StalledError(
-                "this wait would never end, because nothing on the board can move any more:\n"
-                + "\n".join(f"  - {line}" for line in self.explain())
-            )
+            raise self.stalled()
 
 
-def _dma_settings(module: Module) -> DmaSettings:
-    def ranges(master: str) -> tuple[tuple[int, int], ...]:
-        return tuple((r.first, r.last) for r in module.ranges if r.memory and r.master == master)
-
-    return DmaSettings(
-        length_bits=module.number("c_sg_length_width", 14),
-        address_bits=module.number("c_addr_width", 32),
-        read_bytes=module.number("c_m_axi_mm2s_data_width", 32) // 8,
-        write_bytes=module.number("c_m_axi_s2mm_data_width", 32) // 8,
-        realign_read=bool(module.number("c_include_mm2s_dre", 0)),
-        realign_write=bool(module.number("c_include_s2mm_dre", 0)),
-        read_ranges=ranges("M_AXI_MM2S"),
-        write_ranges=ranges("M_AXI_S2MM"),
-    )
+def _is_rtl(region: Region) -> bool:
+    return isinstance(region.device, RtlAccelerator | RtlPort)
 
 
-def _width(design: Design, link: Link) -> int:
-    """Bits of a stream: what the DMA at either end says."""
-    modules = {module.name: module for module in design.modules}
-    widths = {
-        f"{end[0]}.{end[1]}": modules[end[0]].number(parameter, 32)
-        for end, parameter in (
-            (link.source, "c_m_axis_mm2s_tdata_width"),
-            (link.sink, "c_s_axis_s2mm_tdata_width"),
-        )
-        if modules[end[0]].ip == "axi_dma"
-    }
-    if len(set(widths.values())) > 1:
-        raise BoardError(
-            "the two ends of a stream differ in width: "
-            + ", ".join(f"{name} {bits} bits" for name, bits in widths.items())
-        )
-    return next(iter(widths.values()), 32)
-
-
-def _stream_processors(design: Design, links: list[Link]) -> list[Module]:
-    """IPs other than the DMA with a stream in and a stream out."""
-    sources, sinks = {link.source[0] for link in links}, {link.sink[0] for link in links}
-    return [m for m in design.modules if m.ip != "axi_dma" and m.name in sources and m.name in sinks]
-
-
-def _accelerator(
-    module: Module, models: Mapping[str, Model], folder: Path, streams: Mapping[Link, Stream]
-) -> Accelerator | MissingModel:
-    model = models.get(module.name)
-    if model is None:
-        try:
-            model = _simulation(module, folder / "sim")
-        except SimulationError as error:
-            missing = MissingModel(module.name, module.vlnv, str(error))
-            warn(missing.message)
-            return missing
-    source = next(s for link, s in streams.items() if link.sink[0] == module.name)
-    sink = next(s for link, s in streams.items() if link.source[0] == module.name)
-    has_control = any(i.kind == "aximm" and i.role == "SLAVE" for i in module.interfaces)
-    return Accelerator(module.name, model, source, sink, running=not has_control)
-
-
-def _simulation(module: Module, sim: Path) -> Model:
-    own = sim / module.name
-    folder = own if (own / "simulation.json").exists() else sim
-    if not (folder / "simulation.json").exists():
-        raise SimulationError(f"put its simulation into {sim} (a bundle brings it along; a bare overlay does not)")
-    model = load(folder)
-    if model.top != module.ip:
-        raise SimulationError(f"{folder} simulates {model.top}, not {module.ip}; make the bundle of this overlay again")
-    return model
+def _patience() -> int:
+    """Cycles without a word moving after which RTL is taken to stand still."""
+    value = os.environ.get(PATIENCE_VARIABLE, "2000000")
+    if not value.isdigit() or int(value) == 0:
+        raise BoardError(f"{PATIENCE_VARIABLE}={value} is not a number of cycles; 2000000 is the default")
+    return int(value)

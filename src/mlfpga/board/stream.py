@@ -9,15 +9,21 @@ class Stream:
     TVALID is `waiting > 0`; TREADY is what the sink says in `ready`. Both ends look at each other, as the handshake
     does: a source may hold its words back until the sink is ready.
 
-    name   of the link, e.g. "axi_dma_0.M_AXIS_MM2S"
-    bits   TDATA's width
-    ready  whether the sink would take words now
+    name       of the link, e.g. "axi_dma_0.M_AXIS_MM2S"
+    bits       TDATA's width
+    ready      whether the sink would take words now
+    room       how many it would take at most; None: as many as come
+    since      the cycle at which the newest of the waiting words came, where the source has a clock
+    withdrawn  how often the source withdrew what it offered
     """
 
     def __init__(self, name: str, bits: int):
         self.name = name
         self.bits = bits
         self.ready = False
+        self.room: int | None = None
+        self.since = 0
+        self.withdrawn = -1
         self.clear()
 
     @property
@@ -49,6 +55,10 @@ class Stream:
             words, last = np.concatenate([self._words, words]), np.concatenate([self._last, last])
         self._words, self._last = words, last
 
+    def peek(self, start: int = 0) -> tuple[np.ndarray, np.ndarray]:
+        """The waiting words from the `start`-th on, with their TLAST flags; they go on waiting."""
+        return self._words[start:], self._last[start:]
+
     def take(self, count: int) -> tuple[np.ndarray, np.ndarray]:
         """The sink takes the first `count` waiting words with their TLAST flags."""
         words, self._words = self._words[:count], self._words[count:]
@@ -57,5 +67,6 @@ class Stream:
 
     def clear(self) -> None:
         """The source withdraws what it offered, as a reset does."""
+        self.withdrawn += 1
         self._words = np.empty(0, dtype=self.word_dtype)
         self._last = np.empty(0, dtype=bool)

@@ -5,7 +5,7 @@ hardware's view: two interfaces are connected when they name the same bus (BUSNA
 """
 
 import xml.etree.ElementTree as ElementTree
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlfpga.board.errors import HandoffError
@@ -27,10 +27,11 @@ class Interface:
 
 @dataclass(frozen=True)
 class AddressRange:
-    """What a master reaches through its interface `master`: `instance`, from `first` to `last`."""
+    """What a master reaches through its interface `master`: `slave` of `instance`, from `first` to `last`."""
 
     master: str
     instance: str
+    slave: str
     first: int
     last: int
     memory: bool
@@ -42,7 +43,10 @@ class AddressRange:
 
 @dataclass(frozen=True)
 class Module:
-    """One IP. `name` is its path in the design, `instance` what address ranges call it, `ip` its type's short name."""
+    """One IP. `name` is its path in the design, `instance` what address ranges call it, `ip` its type's short name.
+
+    connections  the (instance, port) pairs at the other end of each port
+    """
 
     name: str
     instance: str
@@ -50,6 +54,7 @@ class Module:
     parameters: dict[str, str]
     interfaces: tuple[Interface, ...]
     ranges: tuple[AddressRange, ...]
+    connections: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
 
     @property
     def ip(self) -> str:
@@ -89,12 +94,12 @@ class Design:
         raise HandoffError(f"{self.path.name} has no processing system (zynq_ultra_ps_e); this board needs one")
 
     def registers(self) -> list[tuple[Module, AddressRange]]:
-        """IPs in the programmable logic that the processor reaches, with their ranges."""
+        """IPs in the programmable logic that the processor reaches, with their ranges: one for each slave interface."""
         by_instance = {module.instance: module for module in self.modules}
         seen, found = set(), []
         for entry in self.processor.ranges:
-            if not entry.memory and entry.instance in by_instance and entry.instance not in seen:
-                seen.add(entry.instance)
+            if not entry.memory and entry.instance in by_instance and entry.first not in seen:
+                seen.add(entry.first)
                 found.append((by_instance[entry.instance], entry))
         return found
 
@@ -154,10 +159,17 @@ def _module(element: ElementTree.Element) -> Module:
             AddressRange(
                 r.get("MASTERBUSINTERFACE", ""),
                 r.get("INSTANCE", ""),
+                r.get("SLAVEBUSINTERFACE", ""),
                 int(r.get("BASEVALUE", "0"), 0),
                 int(r.get("HIGHVALUE", "0"), 0),
                 r.get("MEMTYPE") == "MEMORY",
             )
             for r in element.findall("./MEMORYMAP/MEMRANGE")
         ),
+        connections={
+            p.get("NAME", ""): [
+                (c.get("INSTANCE", ""), c.get("PORT", "")) for c in p.findall("./CONNECTIONS/CONNECTION")
+            ]
+            for p in element.findall("./PORTS/PORT")
+        },
     )

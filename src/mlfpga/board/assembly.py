@@ -1,0 +1,210 @@
+"""Make the devices of the programmable logic from a design: DMAs, accelerators, interrupt controllers, streams."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mlfpga.board.accelerator import Accelerator, MissingModel, Model
+from mlfpga.board.activity import Activity
+from mlfpga.board.axi_dma import AxiDma, DmaSettings
+from mlfpga.board.axi_intc import AxiIntc, connect_interrupts
+from mlfpga.board.bus import Device
+from mlfpga.board.errors import BoardError, warn
+from mlfpga.board.library import IpLibrary
+from mlfpga.board.memory import Memory
+from mlfpga.board.rtl import RtlAccelerator, RtlPort
+from mlfpga.board.stream import Stream
+from mlfpga.board.wiring import AddressRange, Design, Link, Module
+from mlfpga.simulate import SimulationError, load
+
+_DMA, _INTERRUPTS = "axi_dma", "axi_intc"
+# What surrounds accelerators in every design: it is modelled elsewhere, or it has nothing to compute.
+_INFRASTRUCTURE = ("zynq_ultra_ps_e", "smartconnect", "axi_interconnect", "proc_sys_reset")
+_STREAM_BITS = (8, 16, 32, 64)
+
+
+@dataclass
+class Logic:
+    """The devices of one design, and (name, address range, device) of all that the processor reaches."""
+
+    activity: Activity
+    dmas: list[AxiDma]
+    accelerators: list[Accelerator | RtlAccelerator | MissingModel]
+    interrupts: list[AxiIntc]
+    ports: list[tuple[str, AddressRange, Device]]
+
+    @property
+    def clocked(self) -> list[RtlAccelerator]:
+        """Those that move only while the clock runs."""
+        return [device for device in self.accelerators if isinstance(device, RtlAccelerator)]
+
+
+def assemble(
+    design: Design, models: Mapping[str, Model], library: IpLibrary, folder: Path, memory: Memory, mhz: float
+) -> Logic:
+    """Build everything in `design`.
+
+    models   simulation models of whole samples by name of the IP, looked at first
+    library  IP archives, looked at next
+    folder   of the bitstream; its `sim/<IP>/` or `sim/` is looked at last
+    mhz      of the PL clock
+
+    Raises BoardError if the design cannot be built; an accelerator without a model is warned of and does not answer.
+    """
+    links = design.links()
+    missing, whole, cores = [], {}, {}
+    for module in _accelerators(design):
+        try:
+            core = None if module.name in models else _core(module, library, folder)
+            if core is not None:
+                cores[module.name] = core
+            elif _processes_streams(module, links):
+                whole[module.name] = models.get(module.name) or _simulation(module, folder / "sim")
+        except SimulationError as error:
+            missing.append(MissingModel(module.name, module.vlnv, str(error)))
+            warn(missing[-1].message)
+    streams = {link: Stream(".".join(link.source), _width(design, link, cores)) for link in links}
+    activity = Activity(mhz, timed=bool(cores) and not whole)
+    dmas = [_dma(m, streams, memory, activity) for m in design.modules if m.ip == _DMA]
+    accelerators = [
+        _rtl(m, cores[m.name], library, streams, activity)
+        if m.name in cores
+        else _whole_samples(m, whole[m.name], streams)
+        for m in design.modules
+        if m.name in cores or m.name in whole
+    ]
+    interrupts = [AxiIntc(m.name) for m in design.modules if m.ip == _INTERRUPTS]
+    devices = {device.name: device for device in (*dmas, *accelerators, *missing, *interrupts)}
+    connect_interrupts(design, interrupts, devices)
+    ports = [(m.name, entry, _port(m, entry, devices, cores)) for m, entry in design.registers()]
+    return Logic(activity, dmas, [*accelerators, *missing], interrupts, ports)
+
+
+def _accelerators(design: Design) -> list[Module]:
+    """IPs that compute."""
+    return [m for m in design.modules if m.ip not in (_DMA, _INTERRUPTS, *_INFRASTRUCTURE)]
+
+
+def _processes_streams(module: Module, links: list[Link]) -> bool:
+    return any(link.source[0] == module.name for link in links) and any(link.sink[0] == module.name for link in links)
+
+
+def _core(module: Module, library: IpLibrary, folder: Path) -> Any | None:
+    """The RTL of an IP: from an archive, or from its own folder beside the bitstream."""
+    core = library.find(module.vlnv)
+    own = folder / "sim" / module.name
+    return library.open(own) if core is None and (own / "component.xml").exists() else core
+
+
+def _simulation(module: Module, sim: Path) -> Model:
+    own = sim / module.name
+    folder = own if (own / "simulation.json").exists() else sim
+    if not (folder / "simulation.json").exists():
+        raise SimulationError(
+            "give its IP archive (--ip, or MLFPGA_IP in the environment), or put its simulation into "
+            f"{sim} (a bundle brings it along; a bare overlay does not)"
+        )
+    model = load(folder)
+    if model.top != module.ip:
+        raise SimulationError(f"{folder} simulates {model.top}, not {module.ip}; make the bundle of this overlay again")
+    return model
+
+
+def _port(module: Module, entry: AddressRange, devices: Mapping[str, Device], cores: Mapping[str, Any]) -> Device:
+    """What answers in one of a module's address ranges."""
+    device = devices.get(module.name)
+    if device is None:
+        return MissingModel(
+            module.name,
+            module.vlnv,
+            "the virtual board models AXI DMA, AXI interrupt controllers and accelerators; give the IP's own archive "
+            "(--ip, or MLFPGA_IP in the environment)",
+        )
+    interfaces = cores[module.name].registers if module.name in cores else {}
+    return RtlPort(device, entry.slave) if len(interfaces) > 1 and entry.slave in interfaces else device
+
+
+def _dma(module: Module, streams: Mapping[Link, Stream], memory: Memory, activity: Activity) -> AxiDma:
+    if module.number("c_include_sg", 0):
+        raise BoardError(
+            f"{module.name} has the scatter-gather engine; the virtual board knows AXI DMA in direct register mode "
+            "only. Set c_include_sg to 0 in the block design"
+        )
+    to_pl = next((s for link, s in streams.items() if link.source == (module.name, "M_AXIS_MM2S")), None)
+    from_pl = next((s for link, s in streams.items() if link.sink == (module.name, "S_AXIS_S2MM")), None)
+    return AxiDma(module.name, _dma_settings(module), memory, to_pl, from_pl, activity)
+
+
+def _dma_settings(module: Module) -> DmaSettings:
+    def ranges(master: str) -> tuple[tuple[int, int], ...]:
+        return tuple((r.first, r.last) for r in module.ranges if r.memory and r.master == master)
+
+    return DmaSettings(
+        length_bits=module.number("c_sg_length_width", 14),
+        address_bits=module.number("c_addr_width", 32),
+        read_bytes=module.number("c_m_axi_mm2s_data_width", 32) // 8,
+        write_bytes=module.number("c_m_axi_s2mm_data_width", 32) // 8,
+        realign_read=bool(module.number("c_include_mm2s_dre", 0)),
+        realign_write=bool(module.number("c_include_s2mm_dre", 0)),
+        read_ranges=ranges("M_AXI_MM2S"),
+        write_ranges=ranges("M_AXI_S2MM"),
+    )
+
+
+def _width(design: Design, link: Link, cores: Mapping[str, Any]) -> int:
+    """Bits of a stream: what the DMA or the RTL at either end says. Raises BoardError if they differ."""
+    modules = {module.name: module for module in design.modules}
+    widths = {}
+    for (name, port), parameter in (
+        (link.source, "c_m_axis_mm2s_tdata_width"),
+        (link.sink, "c_s_axis_s2mm_tdata_width"),
+    ):
+        if modules[name].ip == _DMA:
+            widths[f"{name}.{port}"] = modules[name].number(parameter, 32)
+        elif name in cores and port in cores[name].streams:
+            widths[f"{name}.{port}"] = cores[name].streams[port].bits
+    if len(set(widths.values())) > 1:
+        raise BoardError(
+            "the two ends of a stream differ in width: "
+            + ", ".join(f"{name} {bits} bits" for name, bits in widths.items())
+            + "; give the IP archive that the design was built with"
+        )
+    bits = next(iter(widths.values()), 32)
+    if bits not in _STREAM_BITS:
+        raise BoardError(
+            f"{'.'.join(link.source)} is {bits} bits wide; the virtual board carries streams of "
+            f"{', '.join(map(str, _STREAM_BITS[:-1]))} or {_STREAM_BITS[-1]} bits"
+        )
+    return bits
+
+
+def _whole_samples(module: Module, model: Model, streams: Mapping[Link, Stream]) -> Accelerator:
+    source = next(s for link, s in streams.items() if link.sink[0] == module.name)
+    sink = next(s for link, s in streams.items() if link.source[0] == module.name)
+    has_control = any(i.kind == "aximm" and i.role == "SLAVE" for i in module.interfaces)
+    return Accelerator(module.name, model, source, sink, running=not has_control)
+
+
+def _rtl(
+    module: Module, core: Any, library: IpLibrary, streams: Mapping[Link, Stream], activity: Activity
+) -> RtlAccelerator:
+    sources = {link.sink[1]: s for link, s in streams.items() if link.sink[0] == module.name}
+    sinks = {link.source[1]: s for link, s in streams.items() if link.source[0] == module.name}
+    for port in (*sources, *sinks):
+        if port not in core.streams:
+            raise BoardError(
+                f"{module.name} has the stream {port} in the design, but the IP archive of {core.vlnv} has "
+                f"{', '.join(core.streams) or 'none'}; give the archive that the design was built with"
+            )
+    simulation = library.simulate(core, module.name)
+    return RtlAccelerator(module.name, simulation, sources, sinks, activity, _start_register(core))
+
+
+def _start_register(core: Any) -> tuple[str, int] | None:
+    """(interface, offset) of the register that starts the accelerator, as Vitis HLS describes it (AP_START)."""
+    for interface in core.registers.values():
+        for register in interface.registers:
+            if any(field.name == "AP_START" for field in register.fields):
+                return interface.name, register.offset
+    return None

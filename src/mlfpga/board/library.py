@@ -1,0 +1,55 @@
+"""The IP archives that a design's accelerators are simulated from: `--ip`, or MLFPGA_IP in the environment."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from mlfpga.board.rtl import Simulation
+
+IP_VARIABLE = "MLFPGA_IP"
+"""Archives or folders of IPs, separated as in PATH."""
+TRACE_VARIABLE = "MLFPGA_TRACE"
+"""Folder for the waveforms, one file per accelerator; without it none is written."""
+
+
+class IpLibrary:
+    """IPs by what they call themselves in `component.xml`. Archives are opened when the first one is asked for."""
+
+    def __init__(self, archives: Iterable[str | Path] = (), trace: str | Path | None = None):
+        self.archives = [Path(archive) for archive in archives]
+        self.trace = Path(trace) if trace else None
+        self._cores: list[Any] | None = None
+
+    @classmethod
+    def from_environment(cls) -> "IpLibrary":
+        """The archives in MLFPGA_IP."""
+        archives = [entry for entry in os.environ.get(IP_VARIABLE, "").split(os.pathsep) if entry]
+        return cls(archives, os.environ.get(TRACE_VARIABLE))
+
+    def find(self, vlnv: str) -> Any | None:
+        """The core for an IP of the design: the same VLNV, else the same name; None if no archive has it."""
+        cores = self._open()
+        exact = (core for core in cores if core.vlnv == vlnv)
+        alike = (core for core in cores if core.name == (vlnv.split(":") + [""] * 3)[2])
+        return next(exact, None) or next(alike, None)
+
+    def open(self, folder: Path) -> Any:
+        """The core in a folder of its own."""
+        from mlfpga.simulate.rtl import open_ip
+
+        return open_ip(folder)
+
+    def simulate(self, core: Any, name: str) -> Simulation:
+        """Build the core's simulation, for the accelerator `name`."""
+        from mlfpga.simulate.rtl import RtlSimulation
+
+        if self.trace is None:
+            return RtlSimulation(core)
+        self.trace.mkdir(parents=True, exist_ok=True)
+        return RtlSimulation(core, trace=self.trace / f"{name.replace('/', '_')}.fst")
+
+    def _open(self) -> list[Any]:
+        if self._cores is None:
+            self._cores = [self.open(archive) for archive in self.archives]
+        return self._cores

@@ -1,0 +1,209 @@
+"""An accelerator whose own RTL runs, cycle by cycle, behind its registers and its streams.
+
+A register access of the program becomes a bus access of the simulation. Words move only while the clock runs, and it
+runs in `run`: the machine calls it when a program looks at what the logic did (see machine.py).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Protocol
+
+import numpy as np
+
+from mlfpga.board.activity import READ_LATENCY, Activity
+from mlfpga.board.stream import Stream
+
+CHAIN_DEPTH = 1024
+"""Words that may wait between two accelerators that run in turns."""
+
+
+class Simulation(Protocol):
+    """RTL that runs: see mlfpga.simulate.rtl.RtlSimulation."""
+
+    cycle: int
+    interrupt: bool
+
+    def read(self, offset: int, interface: str | None = None) -> int: ...
+
+    def write(self, offset: int, value: int, interface: str | None = None) -> None: ...
+
+    def offer(self, port: str, words: np.ndarray, last: np.ndarray) -> None: ...
+
+    def withdraw(self, port: str) -> None: ...
+
+    def allow(self, port: str, words: int | None) -> None: ...
+
+    def advance(self, max_cycles: int, until: Any = None) -> Any: ...
+
+    def taken(self, port: str) -> int: ...
+
+    def collect(self, port: str) -> tuple[np.ndarray, np.ndarray]: ...
+
+    def stamps(self, port: str) -> np.ndarray: ...
+
+
+class RtlAccelerator:
+    """RTL between the streams it reads and those it writes.
+
+    sources, sinks  streams by the name of the accelerator's own port
+    start           (interface, offset) of the register with ap_start; None if it has none and always runs
+    """
+
+    def __init__(
+        self,
+        name: str,
+        simulation: Simulation,
+        sources: Mapping[str, Stream],
+        sinks: Mapping[str, Stream],
+        activity: Activity,
+        start: tuple[str, int] | None = None,
+    ):
+        self.name = name
+        self.simulation = simulation
+        self.sources = dict(sources)
+        self.sinks = dict(sinks)
+        self.starts = 0
+        self.auto_restart = False
+        self._start = start
+        self._activity = activity
+        self._offset = 0  # the board's cycle = the simulation's + this
+        self._queued = dict.fromkeys(sources, 0)
+        self._withdrawn = {port: stream.withdrawn for port, stream in self.sources.items()}
+        self._taken = dict.fromkeys(sources, 0)
+        self._given = dict.fromkeys(sinks, 0)
+        self._packets_in = dict.fromkeys(sources, 0)
+        self._packets_out = dict.fromkeys(sinks, 0)
+        self._stamps_seen = dict.fromkeys([*sources, *sinks], 0)
+        for stream in self.sources.values():
+            stream.ready = True
+            stream.room = CHAIN_DEPTH
+
+    def read(self, offset: int, interface: str | None = None) -> int:
+        value = self.simulation.read(offset, interface)
+        self._activity.reach(self._now)
+        return value
+
+    def write(self, offset: int, value: int, interface: str | None = None) -> None:
+        if self._start == (interface or self._start and self._start[0], offset):
+            self.starts += value & 1
+            self.auto_restart = bool(value >> 7 & 1)
+        self._begin_at(self._activity.cycles)
+        self._activity.add_access(self.name, offset, value)
+        self.simulation.write(offset, value, interface)
+        self._activity.reach(self._now)
+
+    @property
+    def interrupt(self) -> bool:
+        """The level of its interrupt output."""
+        return bool(self.simulation.interrupt)
+
+    def is_waiting(self, offset: int) -> bool:
+        """Whether the program may be waiting for the RTL when it reads `offset` again and again: it always may."""
+        return True
+
+    def advance(self) -> bool:
+        """Nothing moves while the clock stands."""
+        return False
+
+    def run(self, cycles: int) -> bool:
+        """Let the clock run for at most `cycles`; whether a word moved."""
+        for port, stream in self.sources.items():
+            self._offer(port, stream)
+        for port, stream in self.sinks.items():
+            self.simulation.allow(port, stream.room if stream.ready else 0)
+        self.simulation.advance(cycles)
+        took = [self._take(port, stream) for port, stream in self.sources.items()]
+        gave = [self._give(port, stream) for port, stream in self.sinks.items()]
+        return any(took + gave)
+
+    def spend(self) -> None:
+        """The program waited for what the clock ran, though no word moved."""
+        self._activity.reach(self._now)
+
+    @property
+    def _now(self) -> int:
+        return self.simulation.cycle + self._offset
+
+    def _begin_at(self, cycle: int) -> None:
+        """What comes now comes at the board's `cycle`, whatever the simulation ran ahead to find that nothing moves."""
+        self._offset = cycle - self.simulation.cycle
+
+    def _offer(self, port: str, stream: Stream) -> None:
+        """Queue what the source offers and the simulation has not got yet."""
+        if self._withdrawn[port] != stream.withdrawn:
+            self._withdrawn[port] = stream.withdrawn
+            self.simulation.withdraw(port)
+            self._queued[port] = 0
+        words, last = stream.peek(self._queued[port])
+        if len(words):
+            if not any(self._queued.values()):
+                self._begin_at(max(self._activity.cycles + READ_LATENCY, stream.since))
+            self.simulation.offer(port, words, last)
+            self._queued[port] += len(words)
+
+    def _take(self, port: str, stream: Stream) -> bool:
+        taken = self.simulation.taken(port) - self._taken[port]
+        if taken:
+            _, last = stream.take(taken)
+            self._taken[port] += taken
+            self._queued[port] -= taken
+            self._packets_in[port] += int(last.sum())
+            self._activity.add_beats(stream.name, self._new_stamps(port, taken), last)
+        stream.room = max(CHAIN_DEPTH - stream.waiting, 0)
+        return bool(taken)
+
+    def _give(self, port: str, stream: Stream) -> bool:
+        words, last = self.simulation.collect(port)
+        if len(words):
+            self._given[port] += len(words)
+            self._packets_out[port] += int(last.sum())
+            cycles = self._new_stamps(port, len(words))
+            stream.offer(np.asarray(words, dtype=stream.word_dtype), np.asarray(last, dtype=bool))
+            stream.since = int(cycles[-1]) if len(cycles) else 0
+            self._activity.add_beats(stream.name, cycles, last)
+        return bool(len(words))
+
+    def _new_stamps(self, port: str, count: int) -> np.ndarray:
+        """The board's cycles of the newest `count` beats at `port`."""
+        return np.asarray(self.simulation.stamps(port), dtype=np.int64)[-count:] + self._offset
+
+    def conditions(self) -> list[str]:
+        """One sentence: started or not, and how many words and TLASTs went in and out."""
+        took = [
+            f"has taken {self._taken[port]:,} words at {port}{_packets(self._packets_in[port])}"
+            for port in self.sources
+        ]
+        gave = [
+            f"given {self._given[port]:,} words at {port}{_packets(self._packets_out[port])}" for port in self.sinks
+        ]
+        count = " and ".join(took + gave) or "has no streams"
+        return [f"{self.name} {self._state()}; it {count}"]
+
+    def _state(self) -> str:
+        if self._start is None:
+            return "runs without being started"
+        one, for_good = (f"{self.name}.write({self._start[1]:#04x}, {value:#x})" for value in (0x01, 0x81))
+        if not self.starts:
+            return f"was never started: {one} starts it once, {for_good} for good (ap_start and auto_restart)"
+        again = "with auto_restart" if self.auto_restart else f"without auto_restart; {one} starts it again"
+        return f"was started {self.starts:,} times, {again}"
+
+
+class RtlPort:
+    """One AXI4-Lite interface of an accelerator that has several."""
+
+    def __init__(self, accelerator: RtlAccelerator, interface: str):
+        self.accelerator = accelerator
+        self.interface = interface
+
+    def read(self, offset: int) -> int:
+        return self.accelerator.read(offset, self.interface)
+
+    def write(self, offset: int, value: int) -> None:
+        self.accelerator.write(offset, value, self.interface)
+
+    def is_waiting(self, offset: int) -> bool:
+        return self.accelerator.is_waiting(offset)
+
+
+def _packets(count: int) -> str:
+    return f" ({count:,} with TLAST)" if count else " (none with TLAST)"
