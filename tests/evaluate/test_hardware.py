@@ -53,6 +53,18 @@ def test_reuse_shows_every_budget_at_its_pace():
     assert "200 MHz" in axis.get_xlabel()
 
 
+def test_no_budget_is_faster_than_the_stream():
+    choices = {
+        8: {"a": {"reuse_factor": 100, "multipliers": 4}},
+        64: {"a": {"reuse_factor": 10, "multipliers": 40}},
+    }
+    (axis,) = evaluate.plot_reuse(choices, clock_mhz=100, words=20).axes
+    pace, stream = axis.lines
+    assert pace.get_xdata().tolist() == [0.2, 1.0], "the layer would take 10 cycles, its words take 20"
+    assert list(stream.get_xdata()) == [0.2, 0.2]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["stream: 20 words"]
+
+
 def test_agreement_counts_every_logit_in_steps():
     reference = np.arange(12.0).reshape(4, 3)
     result = reference.copy()

@@ -80,3 +80,11 @@ def test_pareto_keeps_what_no_other_beats():
     assert pareto(ROWS, "nonzero_bits") == [1, 0]
     equal = [{"accuracy": 0.9, "bits": 5}, {"accuracy": 0.95, "bits": 5}]
     assert pareto(equal, "bits") == [1]
+
+
+def test_tradeoff_shows_how_uncertain_an_accuracy_is():
+    axis = evaluate.plot_tradeoff(ROWS, samples=400).axes[0]
+    bars = [bar.get_segments()[0][:, 1] for bar in axis.collections]
+    assert bars[0] == pytest.approx([0.98 - 0.007, 0.98 + 0.007]), "sqrt(0.98 · 0.02 / 400) = 0.007"
+    assert len(bars) == len(ROWS)
+    assert not evaluate.plot_tradeoff(ROWS).axes[0].collections

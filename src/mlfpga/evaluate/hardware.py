@@ -14,7 +14,7 @@ def plot_ranges(profiles: Sequence, title: str = "Numbers and the formats that h
     """One row for each profile of `accelerators.hls4ml.profile`: what its format covers, how large its values are.
 
     Grey, from the smallest step to the largest value of the format; on it a box plot of the magnitudes (minimum,
-    quartiles, maximum; zeros left out). A box that sticks out to the right overflows; one to the left rounds to zero.
+    quartiles, maximum; zeros left out). A line that sticks out to the right overflows; one to the left rounds to zero.
     """
     with figure(width=9, height=0.42 * len(profiles) + 1.6) as (made, axis):
         rows = range(len(profiles))[::-1]
@@ -41,15 +41,18 @@ def plot_ranges(profiles: Sequence, title: str = "Numbers and the formats that h
     return made
 
 
-def plot_reuse(choices: Mapping[int, Mapping[str, Mapping[str, int]]], clock_mhz: float) -> Figure:
-    """Multipliers against the time between samples, for several tables of `accelerators.hls4ml.reuse_table`.
+def plot_reuse(choices: Mapping[int, Mapping[str, Mapping[str, int]]], clock_mhz: float, words: int = 0) -> Figure:
+    """Multipliers against the initiation interval, for several tables of `accelerators.hls4ml.reuse_table`.
 
     choices    multiplier budget -> its reuse table
-    clock_mhz  turns cycles into microseconds; the slowest layer's reuse factor is taken as the initiation interval
+    clock_mhz  turns cycles into microseconds
+    words      stream words of one sample: they come in one a cycle, and no layer can be faster than that
+
+    The estimate of the initiation interval is the slowest layer's reuse factor, or `words` if that is larger.
     """
     points = sorted(
         (
-            max(row["reuse_factor"] for row in table.values()),
+            max(words, *(row["reuse_factor"] for row in table.values())),
             sum(row["multipliers"] for row in table.values()),
             budget,
         )
@@ -60,13 +63,17 @@ def plot_reuse(choices: Mapping[int, Mapping[str, Mapping[str, int]]], clock_mhz
         axis.plot(cycles / clock_mhz, multipliers, **series_style(0))
         for x, y, budget in zip(cycles / clock_mhz, multipliers, budgets, strict=True):
             axis.annotate(f"budget {budget}", (x, y), textcoords="offset points", xytext=(10, 4), fontsize=10)
+        if words:
+            limit = f"stream: {words} words"
+            axis.axvline(words / clock_mhz, color="black", linewidth=1.2, linestyle="--", label=limit, zorder=1)
+            axis.legend(loc="upper right")
         axis.set_xscale("log")
         axis.set_yscale("log", base=2)
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axis.margins(x=0.2, y=0.12)
         axis.set(
-            xlabel=f"time between samples at {clock_mhz:g} MHz (µs, logarithmic, estimated)",
+            xlabel=f"initiation interval at {clock_mhz:g} MHz (µs, logarithmic, estimated)",
             ylabel="multipliers (logarithmic)",
             title="Reuse buys area with time",
         )

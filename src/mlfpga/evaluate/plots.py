@@ -125,10 +125,12 @@ def plot_tradeoff(
     cost: str = "nonzero_bits",
     label: str = "weights and biases that are not zero (bit)",
     title: str = "Accuracy against size",
+    samples: int | None = None,
 ) -> Figure:
     """Accuracy of each row of `compress.compare` against its `cost` (logarithmic), the Pareto front as a line.
 
-    On the front: every model that no other one beats in both.
+    On the front: every model that no other one beats in both. Bars, if the number of test `samples` is given: the
+    standard error of the accuracy, sqrt(p·(1-p)/samples) up and down.
     """
     with figure(width=8.4, height=4.6) as (made, axis):
         front = pareto(rows, cost)
@@ -144,6 +146,11 @@ def plot_tradeoff(
             style = {**series_style(index), "linestyle": "none"}
             # Each marker a little smaller than the last: of two models in one place, both stay visible.
             axis.plot(row[cost], row["accuracy"], markersize=15 - 8 * index / len(rows), label=row["name"], **style)
+            if samples:
+                error = np.sqrt(row["accuracy"] * (1 - row["accuracy"]) / samples)
+                axis.errorbar(
+                    row[cost], row["accuracy"], error, color=style["color"], linewidth=1.2, capsize=4, zorder=1
+                )
         axis.set_xscale("log")
         ticks = sorted({row[cost] for row in rows})
         axis.xaxis.set_major_locator(FixedLocator(_apart(ticks)))
