@@ -198,7 +198,8 @@ def _rtl(
                 f"{', '.join(core.streams) or 'none'}; give the archive that the design was built with"
             )
     simulation = library.simulate(core, module.name)
-    return RtlAccelerator(module.name, simulation, sources, sinks, activity, _start_register(core))
+    spans = {name: 1 << interface.address_bits for name, interface in core.registers.items()}
+    return RtlAccelerator(module.name, simulation, sources, sinks, activity, _start_register(core), spans)
 
 
 def _start_register(core: Any) -> tuple[str, int] | None:

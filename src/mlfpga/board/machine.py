@@ -55,6 +55,7 @@ class Machine:
         self._clocked: list[RtlAccelerator] = []
         self._step = self.slice_cycles
         self._idle_cycles = 0
+        self._still = False
         self._polled_cycles = 0
         self._seen: dict[int, int] = {}
         self._polls = 0
@@ -94,11 +95,11 @@ class Machine:
         return value
 
     def write(self, address: int, value: int) -> None:
-        self._polls = self._idle_cycles = self._polled_cycles = 0
-        self._seen.clear()
         region = self.bus.region(address)
         if _is_rtl(region) and self._transferring():
             self._run(ACCESS_CYCLES, lambda: not self._transferring())
+        self._polls = self._idle_cycles = self._polled_cycles = 0
+        self._seen.clear()
         self.bus.write(address, value)
         self._settle()
 
@@ -141,11 +142,8 @@ class Machine:
 
     def stalled(self) -> StalledError:
         """The error that says what stands still."""
-        waited = (
-            f" ({self._idle_cycles:,} cycles without a word moving; {PATIENCE_VARIABLE} sets how many are too many)"
-            if self._clocked
-            else ""
-        )
+        waited = f" (no word moved in {self._idle_cycles:,} cycles; {PATIENCE_VARIABLE} sets how many are too many)"
+        waited = waited if self._clocked and not self._still else ""
         return StalledError(
             f"this wait would never end, because nothing on the board can move any more{waited}:\n"
             + "\n".join(f"  - {line}" for line in self.explain())
@@ -171,9 +169,13 @@ class Machine:
         spent = 0
         while self._clocked and spent < limit and self._idle_cycles < self.patience_cycles and not done():
             step = min(self._step, limit - spent)
-            moved = [accelerator.run(step) for accelerator in self._clocked]
+            progress = [accelerator.run(step) for accelerator in self._clocked]
             self._settle()
-            self._idle_cycles = 0 if any(moved) else self._idle_cycles + step
+            if any(one.moved for one in progress):
+                self._idle_cycles = 0
+            else:
+                self._still = all(one.still for one in progress)
+                self._idle_cycles = self.patience_cycles if self._still else self._idle_cycles + step
             spent += step
 
     def _settle(self) -> None:

@@ -5,7 +5,7 @@ runs in `run`: the machine calls it when a program looks at what the logic did (
 """
 
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -38,7 +38,14 @@ class Simulation(Protocol):
 
     def collect(self, port: str) -> tuple[np.ndarray, np.ndarray]: ...
 
-    def stamps(self, port: str) -> np.ndarray: ...
+    def stamps(self, port: str, first: int = 0) -> np.ndarray: ...
+
+
+class Progress(NamedTuple):
+    """Whether a word moved, and whether the logic stands still until somebody acts."""
+
+    moved: bool
+    still: bool
 
 
 class RtlAccelerator:
@@ -46,6 +53,7 @@ class RtlAccelerator:
 
     sources, sinks  streams by the name of the accelerator's own port
     start           (interface, offset) of the register with ap_start; None if it has none and always runs
+    spans           bytes of address that each AXI4-Lite interface decodes; it ignores the address bits above
     """
 
     def __init__(
@@ -56,6 +64,7 @@ class RtlAccelerator:
         sinks: Mapping[str, Stream],
         activity: Activity,
         start: tuple[str, int] | None = None,
+        spans: Mapping[str, int] | None = None,
     ):
         self.name = name
         self.simulation = simulation
@@ -64,6 +73,7 @@ class RtlAccelerator:
         self.starts = 0
         self.auto_restart = False
         self._start = start
+        self._spans = dict(spans or {})
         self._activity = activity
         self._offset = 0  # the board's cycle = the simulation's + this
         self._queued = dict.fromkeys(sources, 0)
@@ -72,18 +82,19 @@ class RtlAccelerator:
         self._given = dict.fromkeys(sinks, 0)
         self._packets_in = dict.fromkeys(sources, 0)
         self._packets_out = dict.fromkeys(sinks, 0)
-        self._stamps_seen = dict.fromkeys([*sources, *sinks], 0)
         for stream in self.sources.values():
             stream.ready = True
             stream.room = CHAIN_DEPTH
 
     def read(self, offset: int, interface: str | None = None) -> int:
+        interface, offset = self._decoded(interface, offset)
         value = self.simulation.read(offset, interface)
         self._activity.reach(self._now)
         return value
 
     def write(self, offset: int, value: int, interface: str | None = None) -> None:
-        if self._start == (interface or self._start and self._start[0], offset):
+        interface, offset = self._decoded(interface, offset)
+        if self._start == (interface, offset):
             self.starts += value & 1
             self.auto_restart = bool(value >> 7 & 1)
         self._begin_at(self._activity.cycles)
@@ -104,16 +115,16 @@ class RtlAccelerator:
         """Nothing moves while the clock stands."""
         return False
 
-    def run(self, cycles: int) -> bool:
-        """Let the clock run for at most `cycles`; whether a word moved."""
+    def run(self, cycles: int) -> Progress:
+        """Let the clock run for at most `cycles`, up to the next TLAST."""
         for port, stream in self.sources.items():
             self._offer(port, stream)
         for port, stream in self.sinks.items():
             self.simulation.allow(port, stream.room if stream.ready else 0)
-        self.simulation.advance(cycles)
+        ended = self.simulation.advance(cycles, until=("packet", "full"))
         took = [self._take(port, stream) for port, stream in self.sources.items()]
         gave = [self._give(port, stream) for port, stream in self.sinks.items()]
-        return any(took + gave)
+        return Progress(any(took + gave), ended.stop == "still")
 
     def spend(self) -> None:
         """The program waited for what the clock ran, though no word moved."""
@@ -122,6 +133,12 @@ class RtlAccelerator:
     @property
     def _now(self) -> int:
         return self.simulation.cycle + self._offset
+
+    def _decoded(self, interface: str | None, offset: int) -> tuple[str | None, int]:
+        """The interface of an access (the only one, if none is named) and the offset that it sees."""
+        if interface is None and len(self._spans) == 1:
+            interface = next(iter(self._spans))
+        return interface, offset % self._spans[interface] if interface in self._spans else offset
 
     def _begin_at(self, cycle: int) -> None:
         """What comes now comes at the board's `cycle`, whatever the simulation ran ahead to find that nothing moves."""
@@ -144,27 +161,31 @@ class RtlAccelerator:
         taken = self.simulation.taken(port) - self._taken[port]
         if taken:
             _, last = stream.take(taken)
+            cycles = self._stamps(port, self._taken[port])
             self._taken[port] += taken
             self._queued[port] -= taken
             self._packets_in[port] += int(last.sum())
-            self._activity.add_beats(stream.name, self._new_stamps(port, taken), last)
+            self._activity.add_beats(stream.name, cycles, last)
         stream.room = max(CHAIN_DEPTH - stream.waiting, 0)
         return bool(taken)
 
     def _give(self, port: str, stream: Stream) -> bool:
         words, last = self.simulation.collect(port)
         if len(words):
+            cycles = self._stamps(port, self._given[port])
             self._given[port] += len(words)
             self._packets_out[port] += int(last.sum())
-            cycles = self._new_stamps(port, len(words))
+            if last.any():
+                # Whoever receives may be done with it: no word moves behind TLAST while registers are accessed.
+                self.simulation.allow(port, 0)
             stream.offer(np.asarray(words, dtype=stream.word_dtype), np.asarray(last, dtype=bool))
-            stream.since = int(cycles[-1]) if len(cycles) else 0
+            stream.since = int(cycles[-1])
             self._activity.add_beats(stream.name, cycles, last)
         return bool(len(words))
 
-    def _new_stamps(self, port: str, count: int) -> np.ndarray:
-        """The board's cycles of the newest `count` beats at `port`."""
-        return np.asarray(self.simulation.stamps(port), dtype=np.int64)[-count:] + self._offset
+    def _stamps(self, port: str, first: int) -> np.ndarray:
+        """The board's cycles of the beats at `port` from the `first` on."""
+        return self.simulation.stamps(port, first) + self._offset
 
     def conditions(self) -> list[str]:
         """One sentence: started or not, and how many words and TLASTs went in and out."""

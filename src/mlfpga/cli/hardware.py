@@ -65,13 +65,15 @@ mlfpga bundle verify /tmp/digits    every file is there and is what the manifest
 
 
 def add_board(verbs) -> None:
-    """`board run` and `board info`."""
+    """`board run`, `board jupyter` and `board info`."""
     board = add_group(
         verbs,
         "board",
         "The virtual AUP-ZU3: a board that needs no hardware, behind the real pynq package",
         """
 mlfpga board run /tmp/digits/deploy.ipynb --output /tmp/executed.ipynb
+mlfpga board run theirs.ipynb --ip exported_ip.zip    simulate the RTL that Vitis HLS exported
+mlfpga board jupyter --ip exported_ip.zip             JupyterLab on a virtual board with that accelerator
 mlfpga board info
 """,
     )
@@ -80,6 +82,20 @@ mlfpga board info
     )
     run.add_argument("notebook", type=Path)
     run.add_argument("--output", type=Path, help="the executed notebook (default: NOTEBOOK's name + _executed)")
+    jupyter = add_verb(
+        board, "jupyter", "Open JupyterLab; its kernel AUP-ZU3 (virtual) is the board", work_board_jupyter
+    )
+    jupyter.add_argument("folder", type=Path, nargs="?", default=Path(), help="where it opens (default: here)")
+    for verb in (run, jupyter):
+        verb.add_argument(
+            "--ip",
+            type=Path,
+            action="append",
+            default=[],
+            metavar="ARCHIVE",
+            help="IP archive (.zip) or folder with component.xml, to simulate its RTL; can be repeated",
+        )
+        verb.add_argument("--trace", type=Path, metavar="FOLDER", help="write a waveform for each of these IPs")
     add_verb(board, "info", "Say which board environment and kernel are in use", work_board_info)
 
 
@@ -189,7 +205,8 @@ def work_board_run(chosen: argparse.Namespace) -> int:
     target = chosen.output or source.with_name(f"{source.stem}_executed.ipynb")
     progress = Progress(sys.stdout)
     progress.stage(1, 1, source.name, "a run on the virtual board")
-    outcome = notebooks.execute(source, source.resolve().parent, BOARD_KERNEL, {}, progress.cell)
+    environment = board_environment(chosen)
+    outcome = notebooks.execute(source, source.resolve().parent, BOARD_KERNEL, environment, progress.cell)
     notebooks.save(outcome.notebook, target, source.resolve().parent)
     if outcome.failure:
         progress.failed(outcome.seconds)
@@ -198,6 +215,29 @@ def work_board_run(chosen: argparse.Namespace) -> int:
     progress.done(outcome.seconds)
     print(target)
     return 0
+
+
+def work_board_jupyter(chosen: argparse.Namespace) -> int:
+    import os
+    import subprocess
+
+    from mlfpga.course.stages import BOARD_KERNEL
+
+    command = [sys.executable, "-m", "jupyterlab", f"--MultiKernelManager.default_kernel_name={BOARD_KERNEL}"]
+    return subprocess.call([*command, str(chosen.folder)], env={**os.environ, **board_environment(chosen)})
+
+
+def board_environment(chosen: argparse.Namespace) -> dict[str, str]:
+    """What tells the board's kernel which IP archives to simulate, and where waveforms go."""
+    import os
+
+    if chosen.ip:
+        from mlfpga.simulate.rtl import open_ip
+
+        for archive in chosen.ip:
+            open_ip(archive)  # says here and now what is wrong with one
+    environment = {"MLFPGA_IP": os.pathsep.join(str(archive.resolve()) for archive in chosen.ip)} if chosen.ip else {}
+    return environment | ({"MLFPGA_TRACE": str(chosen.trace.resolve())} if chosen.trace else {})
 
 
 def work_board_info(chosen: argparse.Namespace) -> None:

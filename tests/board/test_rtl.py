@@ -1,0 +1,188 @@
+"""RTL on the virtual board, driven by real pynq: registers, streams with backpressure, explanations, cycles."""
+
+import re
+
+import numpy as np
+import pytest
+from fake_rtl import Core, Interface, Library, Register
+from pynq import Overlay, allocate
+
+from mlfpga.board import BoardError, StalledError
+from mlfpga.board.activity import READ_LATENCY, WRITE_LATENCY
+
+
+@pytest.fixture
+def load(board, write_overlay, monkeypatch):
+    """Load the small overlay with a core as its accelerator; keywords as for `Core`."""
+    board.models.clear()
+    monkeypatch.setattr(board.machine, "patience_cycles", 50_000)
+
+    def make(**settings):
+        monkeypatch.setattr(board, "library", Library(Core(**settings)))
+        overlay = Overlay(str(write_overlay()))
+        return overlay, board.library.made["accelerator_0"]
+
+    return make
+
+
+def exchange(overlay, words, room: int | None = None):
+    """Send words, receive as many (or `room`) words; the receive buffer."""
+    send, receive = allocate(len(words), "u4"), allocate(room or len(words), "u4")
+    send[:] = words
+    overlay.axi_dma_0.recvchannel.transfer(receive)
+    overlay.axi_dma_0.sendchannel.transfer(send)
+    overlay.axi_dma_0.sendchannel.wait()
+    overlay.axi_dma_0.recvchannel.wait()
+    return np.array(receive)
+
+
+def test_one_start_is_one_sample_and_registers_are_the_rtls_own(load):
+    overlay, simulation = load()
+    overlay.accelerator_0.write(0x10, 7)
+    assert overlay.accelerator_0.read(0x10) == 7
+    for sample in np.arange(15).reshape(3, 5):
+        overlay.accelerator_0.write(0x00, 1)
+        assert exchange(overlay, sample).tolist() == (7 * sample).tolist()
+        assert overlay.accelerator_0.read(0x00) & 2
+    assert simulation.accesses[0] == ("write", 0x10, "s_axi_control")
+
+
+def test_the_second_sample_waits_until_the_next_start(load):
+    overlay, simulation = load()
+    overlay.accelerator_0.write(0x00, 1)
+    send, receive = allocate(10, "u4"), allocate(10, "u4")
+    overlay.axi_dma_0.recvchannel.transfer(receive)
+    overlay.axi_dma_0.sendchannel.transfer(send)
+    with pytest.raises(StalledError) as stalled:
+        overlay.axi_dma_0.sendchannel.wait()
+    told = str(stalled.value)
+    assert "axi_dma_0 MM2S (send) has 5 of its 10 words left, and nobody takes them" in told
+    assert (
+        "accelerator_0 was started 1 times, without auto_restart; accelerator_0.write(0x00, 0x1) starts it again; it "
+        "has taken 5 words at s_axis (none with TLAST) and given 5 words at m_axis (none with TLAST)"
+    ) in told
+    overlay.accelerator_0.write(0x00, 1)
+    overlay.axi_dma_0.recvchannel.wait()
+
+
+def test_a_batch_under_auto_restart_comes_back_as_one_transfer(load):
+    overlay, _ = load()
+    overlay.accelerator_0.write(0x00, 0x81)
+    words = np.random.default_rng(1).integers(0, 1 << 32, 5000, dtype=np.uint32)
+    assert np.array_equal(exchange(overlay, words), words)
+
+
+def test_no_word_moves_before_the_receive_channel_is_armed(load):
+    overlay, simulation = load()
+    overlay.accelerator_0.write(0x00, 0x81)
+    send = allocate(40, "u4")
+    overlay.axi_dma_0.sendchannel.transfer(send)
+    with pytest.raises(StalledError, match=r"given 0 words at m_axis"):
+        overlay.axi_dma_0.sendchannel.wait()
+    assert simulation.taken("s_axis") == 16 and simulation.taken("m_axis") == 0
+    receive = allocate(40, "u4")
+    overlay.axi_dma_0.recvchannel.transfer(receive)
+    overlay.axi_dma_0.sendchannel.wait()
+    overlay.axi_dma_0.recvchannel.wait()
+    assert simulation.taken("m_axis") == 40
+
+
+def test_rtl_that_was_never_started_is_told(load):
+    overlay, _ = load()
+    with pytest.raises(StalledError, match=r"accelerator_0 was never started: accelerator_0.write\(0x00, 0x1\)"):
+        exchange(overlay, range(5))
+
+
+def test_a_missing_tlast_and_a_full_buffer_are_told(load):
+    overlay, _ = load(drops_last=True)
+    overlay.accelerator_0.write(0x00, 1)
+    with pytest.raises(StalledError) as stalled:
+        exchange(overlay, range(5))
+    assert "waits for TLAST: 20 of 20 bytes came (the buffer is full)" in str(stalled.value)
+    assert "given 5 words at m_axis (none with TLAST)" in str(stalled.value)
+
+
+def test_rtl_that_never_answers_ends_after_the_patience(load):
+    overlay, _ = load(answers=False, keeps_counting=True)
+    overlay.accelerator_0.write(0x00, 1)
+    with pytest.raises(StalledError, match=r"no word moved in 60,000 cycles; MLFPGA_PATIENCE_CYCLES sets how many"):
+        exchange(overlay, range(5))
+
+
+def test_polling_a_register_lets_the_clock_run(board, write_overlay, handoff_text, monkeypatch):
+    monkeypatch.setattr(board, "library", Library(Core(streams={})))
+    board.models.clear()
+    without_streams = re.sub('<BUSINTERFACE [^>]*NAME="[sm]_axis"[^>]*>', "", handoff_text())
+    overlay = Overlay(str(write_overlay(text=without_streams)))
+    overlay.accelerator_0.write(0x00, 1)
+    polls = 0
+    while not overlay.accelerator_0.read(0x00) & 2:
+        polls += 1
+    assert 3 <= polls <= 8  # 5000 cycles, about a thousand for each poll
+
+
+def test_each_of_two_register_interfaces_has_its_own_addresses(load, board, write_overlay, handoff_text, monkeypatch):
+    registers = {name: Interface(name, (Register("x", 0x10),)) for name in ("s_axi_control", "s_axi_data")}
+    monkeypatch.setattr(board, "library", Library(Core(registers=registers)))
+    second = '<MEMRANGE BASEVALUE="0x80020000" HIGHVALUE="0x8002FFFF" INSTANCE="accelerator_0" MEMTYPE="REGISTER" '
+    second += 'MASTERBUSINTERFACE="M_AXI_HPM0_LPD" SLAVEBUSINTERFACE="s_axi_data" ADDRESSBLOCK="Reg"/>'
+    head, _, tail = handoff_text().rpartition("</MEMORYMAP>")
+    board.models.clear()
+    Overlay(str(write_overlay(text=f"{head}{second}</MEMORYMAP>{tail}")))
+    board.machine.write(0x8001_0010, 1)
+    board.machine.write(0x8002_0010, 2)
+    assert (board.machine.read(0x8001_0010), board.machine.read(0x8002_0010)) == (1, 2)
+
+
+def test_a_dma_reset_takes_back_what_was_offered(load):
+    overlay, simulation = load()
+    send = allocate(10, "u4")
+    overlay.axi_dma_0.sendchannel.transfer(send)
+    assert not overlay.axi_dma_0.sendchannel.idle
+    overlay.axi_dma_0.write(0x00, 4)
+    for channel in (overlay.axi_dma_0.sendchannel, overlay.axi_dma_0.recvchannel):
+        channel.start()
+    overlay.accelerator_0.write(0x00, 1)
+    assert exchange(overlay, [1, 2, 3, 4, 5]).tolist() == [1, 2, 3, 4, 5]
+
+
+def test_the_clock_counts_what_the_logic_took(load, board):
+    overlay, simulation = load()
+    overlay.accelerator_0.write(0x00, 0x81)
+    activity = board.machine.activity
+    exchange(overlay, range(1000))
+    taken, given = activity.beats("axi_dma_0.M_AXIS_MM2S"), activity.beats("accelerator_0.m_axis")
+    assert len(taken.cycles) == len(given.cycles) == 1000
+    assert given.cycles[0] - taken.cycles[0] == 20
+    assert given.last.nonzero()[0].tolist() == [999]
+    send, receive = sorted(activity.transfers, key=lambda transfer: transfer.channel)
+    assert taken.cycles[0] - send.begin == READ_LATENCY
+    assert receive.end - given.cycles[-1] == WRITE_LATENCY
+    assert activity.busy == receive.end - send.begin
+    assert activity.timed and activity.seconds == pytest.approx(activity.cycles / 1e8, rel=1e-4)
+
+
+def test_waiting_in_vain_costs_no_time_on_the_virtual_clock(load, board):
+    overlay, _ = load()
+    with pytest.raises(StalledError):
+        exchange(overlay, range(5))
+    assert board.machine.activity.cycles < 100
+
+
+def test_cycles_of_a_c_simulation_are_unknown(overlay, board):
+    assert not board.machine.activity.timed and board.machine.activity.seconds is None
+
+
+def test_a_core_without_the_designs_port_is_refused(board, write_overlay, monkeypatch):
+    board.models.clear()
+    monkeypatch.setattr(board, "library", Library(Core(streams={})))
+    with pytest.raises(BoardError, match="accelerator_0 has the stream s_axis in the design, but the IP archive of"):
+        Overlay(str(write_overlay()))
+
+
+def test_patience_must_be_a_number(monkeypatch):
+    from mlfpga.board.machine import Machine
+
+    monkeypatch.setenv("MLFPGA_PATIENCE_CYCLES", "long")
+    with pytest.raises(BoardError, match="MLFPGA_PATIENCE_CYCLES=long is not a number of cycles"):
+        Machine()
