@@ -1,0 +1,22 @@
+"""Accelerators as RTL: an IP archive, Verilated, cycle by cycle.
+
+`open_ip` reads what Vitis HLS (or anybody who keeps to its format) exported; `RtlSimulation` builds it once and runs
+it.
+"""
+
+from mlfpga.simulate.rtl.errors import RtlError
+from mlfpga.simulate.rtl.ipxact import Field, IpCore, Register, RegisterInterface, StreamPort, open_ip
+from mlfpga.simulate.rtl.simulation import Access, Advance, RtlSimulation
+
+__all__ = [
+    "Access",
+    "Advance",
+    "Field",
+    "IpCore",
+    "Register",
+    "RegisterInterface",
+    "RtlError",
+    "RtlSimulation",
+    "StreamPort",
+    "open_ip",
+]

@@ -1,0 +1,317 @@
+"""An IP's RTL, cycle by cycle: words in and out of its streams, accesses to its registers."""
+
+import ctypes
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+
+from mlfpga.simulate.rtl.errors import RtlError
+from mlfpga.simulate.rtl.ipxact import IpCore, StreamPort
+from mlfpga.simulate.rtl.pins import bus_order, stream_order
+from mlfpga.simulate.rtl.sources import ROMS
+from mlfpga.simulate.rtl.verilator import LIBRARY, TRACES, build
+
+# Cycles of one call into C; a Ctrl-C is seen between calls.
+_CHUNK = 50_000
+# An AXI4-Lite access that takes longer never ends.
+_ACCESS_LIMIT = 1_000
+_UNTIL = {"packet": 1, "taken": 2, "answered": 4, "full": 8, "interrupt": 16}
+_STOPS = ("limit", "quiet", "still", "packet", "taken", "answered", "full", "interrupt")
+
+
+@dataclass(frozen=True)
+class Advance:
+    """How far a call of `advance` came.
+
+    cycles  clock cycles that passed
+    stop    why it ended: "limit" (max_cycles passed), "quiet" (no stream moved for quiet_cycles), "still" (nothing in
+            the whole design changes any more, and nothing will until somebody acts), or the event asked for
+    """
+
+    cycles: int
+    stop: str
+
+    @property
+    def quiet(self) -> bool:
+        """Whether it ended because nothing moved."""
+        return self.stop in ("quiet", "still")
+
+
+@dataclass(frozen=True)
+class Access:
+    """One AXI4-Lite access: the cycle it began at, the interface, offset, value, and whether it wrote."""
+
+    cycle: int
+    interface: str
+    offset: int
+    value: int
+    wrote: bool
+
+
+class RtlSimulation:
+    """A core under Verilator, just after its reset.
+
+    trace  a file to write the waveform to, .vcd or .fst; None for none (faster)
+
+    The first simulation of a core builds it, which takes up to a minute; later ones take it from the cache.
+    Cycles count from the end of the reset. Raises RtlError if the core cannot be built.
+    """
+
+    def __init__(self, core: IpCore, trace: Path | str | None = None):
+        kind = Path(trace).suffix if trace is not None else None
+        if kind is not None and kind not in TRACES:
+            raise RtlError(f"waveform {trace} is neither .vcd nor .fst; choose one of them")
+        self.core = core
+        self.accesses: list[Access] = []
+        self._streams = {name: number for number, name in enumerate(stream_order(core))}
+        self._buses = {name: number for number, name in enumerate(bus_order(core))}
+        folder = build(core, kind)
+        self._library = _bound(folder / LIBRARY)
+        path = str(Path(trace).resolve()).encode() if trace is not None else None
+        self._handle = self._library.rtl_open(str(folder / ROMS).encode(), path)
+        if not self._handle:
+            raise RtlError(f"{core.vlnv} did not start: {self._problem()}")
+
+    def __enter__(self) -> "RtlSimulation":
+        return self
+
+    def __exit__(self, *_) -> None:
+        self.close()
+
+    def __del__(self):
+        if getattr(self, "_handle", None):
+            self.close()
+
+    def close(self) -> None:
+        """End the simulation and finish its waveform."""
+        if self._handle:
+            self._library.rtl_close(self._handle)
+            self._handle = None
+
+    @property
+    def cycle(self) -> int:
+        """Clock cycles since the reset."""
+        return self._library.rtl_cycle(self._open)
+
+    @property
+    def interrupt(self) -> bool:
+        """Whether an interrupt output is high."""
+        return self._checked(self._library.rtl_interrupt(self._open)) > 0
+
+    def write(self, offset: int, value: int, interface: str | None = None) -> None:
+        """Write a 32-bit register; takes the few cycles that the bus needs.
+
+        interface  name of the AXI4-Lite slave; may be left out if there is one
+        Raises RtlError if the core refuses the access or does not answer.
+        """
+        name = self._bus(interface, offset)
+        begun = self.cycle
+        result = self._library.rtl_write(self._open, self._buses[name], offset, value & 0xFFFFFFFF, _ACCESS_LIMIT)
+        self._explain_access(result, "write to", name, offset)
+        self.accesses.append(Access(begun, name, offset, value & 0xFFFFFFFF, True))
+
+    def read(self, offset: int, interface: str | None = None) -> int:
+        """Read a 32-bit register; see `write`."""
+        name = self._bus(interface, offset)
+        begun = self.cycle
+        value = ctypes.c_uint32()
+        result = self._library.rtl_read(self._open, self._buses[name], offset, ctypes.byref(value), _ACCESS_LIMIT)
+        self._explain_access(result, "read of", name, offset)
+        self.accesses.append(Access(begun, name, offset, value.value, False))
+        return value.value
+
+    def offer(self, port: str, words: np.ndarray, last: np.ndarray | None = None) -> None:
+        """Queue words at an input stream, behind those that wait there.
+
+        words  (n,) of the stream's word type; a stream wider than 64 bits takes (n, bits / 64) of uint64
+        last   TLAST of each word; None sets it on the last one only
+        Raises RtlError if the port is none of the inputs or the numbers of words and flags differ.
+        """
+        number = self._number(port, "slave")
+        words = np.ascontiguousarray(words, dtype=self.word_dtype(port)).reshape(-1, self._columns(port))
+        if last is None:
+            last = np.zeros(len(words), dtype=np.uint8)
+            last[-1:] = 1
+        last = np.ascontiguousarray(last, dtype=bool).astype(np.uint8).reshape(-1)
+        if len(last) != len(words):
+            raise RtlError(f"{len(words)} words for {port} came with {len(last)} TLAST flags; give one for each word")
+        self._checked(self._library.rtl_offer(self._open, number, words.ctypes.data, last.ctypes.data, len(words)))
+
+    def allow(self, port: str, words: int | None) -> None:
+        """How many more words an output stream's reader takes: 0 keeps TREADY low, None sets no limit."""
+        self._library.rtl_allow(self._open, self._number(port, "master"), -1 if words is None else words)
+
+    def allowed(self, port: str) -> int | None:
+        """What is left of the allowance of an output stream; None for no limit."""
+        left = self._library.rtl_allowed(self._open, self._number(port, "master"))
+        return None if left < 0 else left
+
+    def stall(self, port: str, probability: float, seed: int = 0) -> None:
+        """Hold a stream back at random: its source rests, or its reader drops TREADY, with this probability a cycle."""
+        if not 0 <= probability < 1:
+            raise RtlError(f"stall probability {probability} is not in 0 … 1; 1 itself would stall for ever")
+        self._library.rtl_stalls(self._open, self._number(port, None), probability, seed)
+
+    def advance(
+        self, max_cycles: int, until: str | Iterable[str] | None = None, quiet_cycles: int | None = None
+    ) -> Advance:
+        """Let up to `max_cycles` clock cycles pass.
+
+        until         what else ends it, one name or several: "packet" (an output word with TLAST), "taken" (all
+                      offered words were taken), "answered" (both), "full" (a reader's allowance is used up),
+                      "interrupt"
+        quiet_cycles  ends it after so many cycles in which no stream moved; None waits for ever
+        It also ends as soon as the design stands still: when one cycle changes nothing in all of its state.
+        """
+        names = [until] if isinstance(until, str) else list(until or ())
+        unknown = [name for name in names if name not in _UNTIL]
+        if unknown:
+            raise RtlError(f"advance until {unknown[0]!r} is not known; choose from {', '.join(_UNTIL)}")
+        events = sum({_UNTIL[name] for name in names})
+        quiet = max_cycles + 1 if quiet_cycles is None else quiet_cycles
+        done, passed, fresh = ctypes.c_int64(), 0, 1
+        while True:
+            chunk = min(_CHUNK, max_cycles - passed)
+            stop = self._library.rtl_advance(self._open, chunk, events, quiet, fresh, ctypes.byref(done))
+            passed, fresh = passed + done.value, 0
+            if self._checked(stop) or passed >= max_cycles:
+                return Advance(passed, _STOPS[stop])
+
+    def taken(self, port: str) -> int:
+        """Words that the core took from an input stream since the reset."""
+        return self._library.rtl_moved(self._open, self._number(port, "slave"))
+
+    def given(self, port: str) -> int:
+        """Words that the core gave at an output stream since the reset."""
+        return self._library.rtl_moved(self._open, self._number(port, "master"))
+
+    def waiting(self, port: str) -> int:
+        """Words offered at an input that the core did not take yet, or given at an output and not collected yet."""
+        return self._library.rtl_queued(self._open, self._number(port, None))
+
+    def collect(self, port: str) -> tuple[np.ndarray, np.ndarray]:
+        """The words that the core gave since last asked, with their TLAST flags (bool); see `offer` for the shape.
+
+        A stream without TLAST gives False everywhere.
+        """
+        number = self._number(port, "master")
+        count, columns = self._library.rtl_queued(self._open, number), self._columns(port)
+        words = np.empty((count, columns), dtype=self.word_dtype(port))
+        last = np.empty(count, dtype=np.uint8)
+        self._library.rtl_collect(self._open, number, words.ctypes.data, last.ctypes.data)
+        return (words[:, 0] if columns == 1 else words), last.astype(bool)
+
+    def stamps(self, port: str, first: int = 0) -> np.ndarray:
+        """The cycle (int64) at which each word moved since the reset, from the `first` one on."""
+        number = self._number(port, None)
+        stamps = np.empty(max(self._library.rtl_moved(self._open, number) - first, 0), dtype=np.int64)
+        self._library.rtl_stamps(self._open, number, first, stamps.ctypes.data)
+        return stamps
+
+    def waited(self, port: str) -> int:
+        """Cycles in which a stream had a word (TVALID) that its reader did not take (no TREADY)."""
+        return self._library.rtl_waited(self._open, self._number(port, None))
+
+    def partial(self, port: str) -> int:
+        """Words that the core gave with a TKEEP that is not all ones: a DMA does not write all of their bytes."""
+        return self._library.rtl_partial(self._open, self._number(port, "master"))
+
+    def word_dtype(self, port: str) -> np.dtype:
+        """The type of one word of a stream: the smallest unsigned integer that holds it, at most uint64."""
+        bits = self._port(port).bits
+        return np.dtype(f"<u{next(size for size in (1, 2, 4, 8) if bits <= 8 * size or size == 8)}")
+
+    def _columns(self, port: str) -> int:
+        return max(1, -(-self._port(port).bits // 64))
+
+    def _port(self, port: str) -> StreamPort:
+        try:
+            return self.core.streams[port]
+        except KeyError:
+            names = ", ".join(self.core.streams) or "none"
+            raise RtlError(f"{self.core.name} has no stream {port}; it has {names}") from None
+
+    def _number(self, port: str, role: str | None) -> int:
+        found = self._port(port)
+        if role is not None and found.role != role:
+            kind = {"slave": "an input", "master": "an output"}
+            raise RtlError(f"{port} of {self.core.name} is {kind[found.role]}, not {kind[role]}")
+        return self._streams[port]
+
+    def _bus(self, interface: str | None, offset: int) -> str:
+        if interface is None and len(self._buses) == 1:
+            interface = next(iter(self._buses))
+        if interface not in self._buses:
+            names = ", ".join(self._buses) or "none"
+            raise RtlError(f"{self.core.name}: register interface {interface} is not known; it has {names}")
+        limit = 1 << self.core.registers[interface].address_bits
+        if offset % 4 or offset < 0:
+            raise RtlError(f"offset {offset:#x} of {interface} is not a multiple of 4; registers are 32-bit words")
+        if offset >= limit:
+            raise RtlError(f"offset {offset:#x} is outside {interface} of {self.core.name} (0 … {limit - 4:#x})")
+        return interface
+
+    def _explain_access(self, result: int, what: str, name: str, offset: int) -> None:
+        if result == 1:
+            raise RtlError(f"{self.core.name} refused the {what} {name} offset {offset:#x} (SLVERR)")
+        if result == 2:
+            raise RtlError(
+                f"{self.core.name} did not answer the {what} {name} offset {offset:#x} within {_ACCESS_LIMIT} cycles"
+            )
+        if result == 3:
+            raise RtlError(f"{self.core.name} stopped: {self._problem()}")
+
+    @property
+    def _open(self) -> int:
+        if not self._handle:
+            raise RtlError(f"the simulation of {self.core.name} was closed; make a new RtlSimulation")
+        return self._handle
+
+    def _checked(self, result: int) -> int:
+        if result < 0:
+            raise RtlError(f"{self.core.name} stopped: {self._problem()}")
+        return result
+
+    def _problem(self) -> str:
+        return self._library.rtl_problem().decode(errors="replace")
+
+
+class _Signatures:
+    """Argument types of the library's C functions, as `harness.cpp` declares them."""
+
+    handle, number, count, data = ctypes.c_void_p, ctypes.c_int, ctypes.c_int64, ctypes.c_void_p
+
+    @cached_property
+    def table(self) -> dict[str, tuple]:
+        one = (self.handle, self.number)
+        return {
+            "rtl_problem": (ctypes.c_char_p,),
+            "rtl_open": (self.handle, ctypes.c_char_p, ctypes.c_char_p),
+            "rtl_close": (None, self.handle),
+            "rtl_cycle": (self.count, self.handle),
+            "rtl_interrupt": (self.number, self.handle),
+            "rtl_write": (self.number, *one, ctypes.c_uint64, ctypes.c_uint32, self.count),
+            "rtl_read": (self.number, *one, ctypes.c_uint64, self.data, self.count),
+            "rtl_advance": (self.number, self.handle, self.count, ctypes.c_uint, self.count, self.number, self.data),
+            "rtl_stalls": (None, *one, ctypes.c_double, ctypes.c_uint64),
+            "rtl_offer": (self.number, *one, self.data, self.data, self.count),
+            "rtl_allow": (None, *one, self.count),
+            "rtl_allowed": (self.count, *one),
+            "rtl_moved": (self.count, *one),
+            "rtl_waited": (self.count, *one),
+            "rtl_partial": (self.count, *one),
+            "rtl_queued": (self.count, *one),
+            "rtl_collect": (None, *one, self.data, self.data),
+            "rtl_stamps": (None, *one, self.count, self.data),
+        }
+
+
+def _bound(path: Path) -> ctypes.CDLL:
+    library = ctypes.CDLL(str(path))
+    for name, (result, *arguments) in _Signatures().table.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
