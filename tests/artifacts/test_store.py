@@ -2,6 +2,7 @@
 
 import errno
 import os
+import shutil
 
 import pytest
 
@@ -65,6 +66,52 @@ def test_a_full_disk_is_said_plainly(tmp_path, writer):
         "(`make clean` removes what the course built) and run again"
     )
     assert os.listdir(tmp_path) == []
+
+
+FULL = "No space left on device"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.EDQUOT, "Disk quota exceeded"),
+        shutil.Error([("from/a", "to/a", f"[Errno 28] {FULL}: 'to/a'"), ("from/b", "to/b", f"[Errno 28] {FULL}")]),
+        OSError("100000 requested and 12784 written"),
+    ],
+    ids=["quota", "copytree", "numpy.save"],
+)
+def test_a_full_disk_is_recognised_however_it_is_told(tmp_path, error):
+    with pytest.raises(ArtifactError, match="^the disk is full: "), writing_folder(tmp_path / "big"):
+        raise error
+
+
+@pytest.mark.parametrize("writer", [writing, writing_folder])
+def test_a_disk_that_is_full_from_the_start_is_said_plainly_too(tmp_path, writer, monkeypatch):
+    def full(*_, **__):
+        raise OSError(errno.ENOSPC, FULL)
+
+    monkeypatch.setattr("tempfile.mkstemp", full)
+    monkeypatch.setattr("tempfile.mkdtemp", full)
+    with pytest.raises(ArtifactError, match="^the disk is full: "), writer(tmp_path / "big"):
+        pass
+
+
+@pytest.mark.parametrize("writer", [writing, writing_folder])
+def test_a_place_that_cannot_be_written_is_named(tmp_path, writer):
+    (tmp_path / "file").touch()
+    target = tmp_path / "file" / "result"
+    with pytest.raises(ArtifactError) as caught, writer(target):
+        pass
+    assert str(caught.value) == f"{target} cannot be written: {tmp_path / 'file'} is a file; choose another place"
+
+
+def test_a_file_does_not_take_a_folder_s_place(tmp_path):
+    target = tmp_path / "folder"
+    target.mkdir()
+    with pytest.raises(ArtifactError) as caught, writing(target) as temporary:
+        temporary.write_text("whole")
+    assert str(caught.value) == f"{target} cannot be written: Is a directory; choose another place"
+    assert os.listdir(tmp_path) == ["folder"]
 
 
 def test_other_errors_of_the_system_pass_unchanged(tmp_path):

@@ -3,11 +3,15 @@
 import errno
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_SHORT_WRITE = re.compile(r"\d+ requested and \d+ written")
 
 
 class ArtifactError(Exception):
@@ -78,11 +82,12 @@ def content_key(*parts: str | bytes | Path) -> str:
 def writing(path: Path | str) -> Iterator[Path]:
     """Yield a temporary file beside `path`; it becomes `path` if the block ends well, and goes away if not.
 
-    Raises ArtifactError if the disk is full.
+    Raises ArtifactError if the disk is full, or if `path` cannot be written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
+    with _explaining_refusal(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=path.suffix)
     os.close(handle)
     temporary = Path(name)
     # mkstemp makes private files; what we keep gets the permissions any new file would have.
@@ -90,6 +95,7 @@ def writing(path: Path | str) -> Iterator[Path]:
     try:
         with _explaining_full_disk(path):
             yield temporary
+        with _explaining_refusal(path):
             os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
@@ -99,15 +105,17 @@ def writing(path: Path | str) -> Iterator[Path]:
 def writing_folder(path: Path | str) -> Iterator[Path]:
     """Yield an empty temporary folder beside `path`; it replaces `path` if the block ends well, and goes away if not.
 
-    Raises ArtifactError if the disk is full.
+    Raises ArtifactError if the disk is full, or if `path` cannot be written.
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
+    with _explaining_refusal(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}."))
     temporary.chmod(0o777 & ~_umask())
     try:
         with _explaining_full_disk(path):
             yield temporary
+        with _explaining_refusal(path):
             _replace_folder(temporary, path)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -130,12 +138,31 @@ def _explaining_full_disk(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        if _says_full(error):
             raise ArtifactError(
                 f"the disk is full: {path} was not written, and nothing half-written was left; free some space "
                 "(`make clean` removes what the course built) and run again"
             ) from error
         raise
+
+
+@contextmanager
+def _explaining_refusal(path: Path) -> Iterator[None]:
+    """For our own steps: a refusal of the system names what the caller wants to keep, not our temporary name."""
+    try:
+        with _explaining_full_disk(path):
+            yield
+    except OSError as error:
+        reason = f"{path.parent} is a file" if path.parent.is_file() else error.strerror
+        raise ArtifactError(f"{path} cannot be written: {reason}; choose another place") from error
+
+
+def _says_full(error: OSError) -> bool:
+    if error.errno is not None:
+        return error.errno in _FULL
+    # Two that carry no number: copytree lists what the system said of each file, and NumPy tells only of a short write.
+    said = str(error)
+    return any(os.strerror(number) in said for number in _FULL) or bool(_SHORT_WRITE.fullmatch(said))
 
 
 def _umask() -> int:
