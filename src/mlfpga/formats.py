@@ -116,9 +116,13 @@ class FixedPoint:
         """Quantize real numbers to raw integers (int64; uint64 for unsigned 64-bit formats), same shape as `x`.
 
         A value outside the range raises RangeError, or becomes the nearest end of the range if `saturate` is true;
-        NaN always raises. Exact for all widths up to 53 bits, the precision of a double.
+        NaN always raises. Exact for all widths up to 53 bits, the precision of a double. Raises FormatError for values
+        that are no real numbers.
         """
-        x = np.asarray(x, dtype=np.float64)
+        x = np.asarray(x)
+        if x.dtype.kind not in "biuf":
+            raise FormatError(f"values are {x.dtype}; {self} takes real numbers")
+        x = x.astype(np.float64)
         if np.isnan(x).any():
             raise RangeError(f"{int(np.isnan(x).sum())} of {x.size} values are NaN; {self} cannot hold them")
         # Infinities are out of range whatever the rounding; beyond 2**65 nothing fits 64 bits, so they may stand there.

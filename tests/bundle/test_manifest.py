@@ -86,6 +86,7 @@ def test_files_that_the_manifest_does_not_know_are_left_alone(folder):
         (["schema"], 2, "{folder}/manifest.json has schema 2; this reader knows 1: make the bundle anew"),
         (["name"], 3, "manifest.json: name: 3 is not a text"),
         (["clock_mhz"], True, "manifest.json: clock_mhz: true is not a number"),
+        (["clock_mhz"], float("nan"), "manifest.json: clock_mhz: NaN is not a number"),
         (["overlay"], "x", 'manifest.json: overlay: "x" is not an object'),
         (["overlay", "dma"], None, "manifest.json: overlay: dma: null is not a text"),
         (["input", "shape"], 64, "manifest.json: input: shape: 64 is not a list"),
@@ -127,3 +128,19 @@ def test_a_folder_without_a_manifest_and_one_cut_short_are_refused(folder):
     with pytest.raises(BundleError) as caught:
         load(folder)
     assert str(caught.value) == f"{folder} is not a bundle: it has no manifest.json"
+
+
+def test_a_manifest_that_is_no_text_is_refused(folder):
+    (folder / "manifest.json").write_bytes(b"\xff\xfe")
+    with pytest.raises(BundleError) as caught:
+        load(folder)
+    assert str(caught.value) == (
+        f"{folder}/manifest.json is not JSON ('utf-8' codec can't decode byte 0xff in position 0: invalid start byte); "
+        "copy the bundle again"
+    )
+
+
+def test_a_file_is_not_a_bundle(folder):
+    with pytest.raises(BundleError) as caught:
+        load(folder / "manifest.json")
+    assert str(caught.value) == f"{folder / 'manifest.json'} is not a bundle: it has no manifest.json"

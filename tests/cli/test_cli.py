@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mlfpga import cli, course
+from mlfpga import cli, course, formats
+from mlfpga.accelerators import Accelerator
+from mlfpga.cli import hardware
 from mlfpga.course import report, runner
 
 pytestmark = pytest.mark.host
@@ -71,9 +73,15 @@ def test_wrong_usage_exits_with_2(arguments, capsys):
 
 def test_arguments_without_sense_exit_with_2(capsys, tmp_path):
     assert cli.main(["vivado", "check", "--set", "stream_bits"]) == 2
+    assert cli.main(["vivado", "check", "--set", "=3"]) == 2
+    assert cli.main(["vivado", "check", "--set", "stream_bits=wide"]) == 2
+    assert cli.main(["vivado", "graph", "--output", "design.gif"]) == 2
     assert cli.main(["bundle", "--to", str(tmp_path)]) == 2
     assert capsys.readouterr().err == (
         "mlfpga: --set stream_bits: write NAME=VALUE\n"
+        "mlfpga: --set =3: write NAME=VALUE\n"
+        "mlfpga: --set stream_bits=wide: write a number of bits, 32 or 64\n"
+        "mlfpga: --output design.gif: pictures are .svg or .png\n"
         f"mlfpga: {tmp_path} exists; name a new folder or remove this one\n"
     )
 
@@ -83,6 +91,10 @@ def test_arguments_without_sense_exit_with_2(capsys, tmp_path):
     [
         (["data", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
         (["run", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
+        (["report", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
+        (["bundle", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
+        (["vivado", "check", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
+        (["vivado", "check", "--script", "/nowhere.tcl"], "there is no script /nowhere.tcl"),
         (["run", "--only", "trainnig"], "there is no stage 'trainnig'; choose one of training, compression, "),
         (["figures", "--only", "speed"], "there is no group of figures 'speed'; choose one of path"),
         (["vivado", "check", "--set", "stream_bits=24"], "input stream width 24 is not supported; choose 32 or 64"),
@@ -159,3 +171,68 @@ def test_simulate_without_an_accelerator_says_what_is_missing(tmp_path, capsys):
     assert capsys.readouterr().err == (
         f"mlfpga: {tmp_path} holds no accelerator (no accelerator.json); lab 03 makes one\n"
     )
+
+
+@pytest.fixture
+def doubling(monkeypatch, tmp_path):
+    """An accelerator that gives two outputs for three inputs, and the command line to simulate it."""
+
+    class Doubling:
+        input, output = formats.StreamFormat(NUMBER, (3,)), formats.StreamFormat(NUMBER, (2,))
+
+        def predict(self, x, saturate=False):
+            return 2 * self.input.number.from_raw(self.input.number.to_raw(x, saturate))[:, :2]
+
+    monkeypatch.setattr(Accelerator, "load", classmethod(lambda cls, folder: Doubling()))
+    return lambda *arguments: cli.main(["simulate", "accelerator", *map(str, arguments)])
+
+
+NUMBER = formats.FixedPoint(8, 4)
+
+
+def test_simulate_keeps_the_outputs_under_the_very_name_given(doubling, tmp_path):
+    np.save(tmp_path / "x.npy", [[1, 2, 3]])
+    assert doubling(tmp_path / "x.npy", "--output", tmp_path / "y") == 0
+    assert np.load(tmp_path / "y").tolist() == [[2, 4]]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["x.npy", "y"]
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"hello", "{path} is not a whole .npy file of numbers: Cannot load file containing pickled data"),
+        (b"", "{path} is not a whole .npy file of numbers: No data left in file"),
+        ([["a", "b", "c"]], "values are <U1; fixed<8,4> takes real numbers"),
+        ([[1j, 2, 3]], "values are complex128; fixed<8,4> takes real numbers"),
+    ],
+    ids=["text", "empty", "letters", "complex"],
+)
+def test_simulate_says_what_is_wrong_with_its_input(doubling, tmp_path, capsys, content, message):
+    path = tmp_path / "x.npy"
+    path.write_bytes(content) if isinstance(content, bytes) else np.save(path, content)
+    assert doubling(path) == 1
+    assert capsys.readouterr().err.startswith(f"mlfpga: {message.format(path=path)}")
+
+
+def test_simulate_refuses_an_archive_of_arrays(doubling, tmp_path, capsys):
+    np.savez(tmp_path / "x.npz", x=[[1, 2, 3]])
+    assert doubling(tmp_path / "x.npz") == 1
+    assert capsys.readouterr().err == (
+        f"mlfpga: {tmp_path / 'x.npz'} is an archive of several arrays; write the samples alone, with numpy.save\n"
+    )
+
+
+def test_places_in_settings_are_seen_from_where_the_command_is_typed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    chosen = cli.parser().parse_args(["vivado", "build", "out", "--set", "ip_repository=my/ip"])
+    settings, _ = hardware.design_inputs(chosen)
+    assert settings["ip_repository"] == tmp_path / "my" / "ip"
+
+
+def test_a_refusal_of_the_system_names_the_file(monkeypatch, capsys):
+    def refuse(dataset):
+        raise PermissionError(13, "Permission denied", "/build/x")
+
+    monkeypatch.setattr(report, "write", refuse)
+    assert cli.main(["report"]) == 1
+    assert capsys.readouterr().err == "mlfpga: /build/x: Permission denied\n"

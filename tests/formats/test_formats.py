@@ -113,6 +113,14 @@ def test_a_value_out_of_range_is_named_with_the_range_and_the_way_out():
     )
 
 
+@pytest.mark.parametrize("values", [["1"], [1j], [None]])
+def test_what_is_no_real_number_is_refused(values):
+    values = np.array(values)
+    with pytest.raises(FormatError) as caught:
+        FixedPoint(8, 8).to_raw(values, saturate=True)
+    assert str(caught.value) == f"values are {values.dtype}; fixed<8,8> takes real numbers"
+
+
 @pytest.mark.parametrize("saturate", [False, True])
 def test_nan_is_never_a_number(saturate):
     with pytest.raises(RangeError) as caught:

@@ -6,6 +6,7 @@ A copy of this file travels in every bundle; it needs nothing but the standard l
 import dataclasses
 import hashlib
 import json
+import math
 import typing
 from dataclasses import dataclass
 from pathlib import Path
@@ -95,9 +96,9 @@ def load(folder: "Path | str" = ".") -> Manifest:
     path = folder / "manifest.json"
     try:
         entry = json.loads(path.read_text())
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise BundleError(f"{folder} is not a bundle: it has no manifest.json") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # of JSON, or of UTF-8
         raise BundleError(f"{path} is not JSON ({error}); copy the bundle again") from None
     if isinstance(entry, dict) and entry.get("schema") != SCHEMA:
         raise BundleError(
@@ -131,8 +132,9 @@ def _read(kind, value, where: str):
     if origin is dict and isinstance(value, dict):
         return {key: _read(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
     if kind is float and isinstance(value, (int, float)) and not isinstance(value, bool):
-        return float(value)
-    if origin is None and type(value) is kind:
+        if math.isfinite(value):
+            return float(value)
+    elif origin is None and type(value) is kind:
         return value
     wanted = {tuple: "a list", dict: "an object", int: "an integer", float: "a number", str: "a text"}
     raise BundleError(f"{where}: {json.dumps(value)[:40]} is not {wanted[origin or kind]}")

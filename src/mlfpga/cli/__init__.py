@@ -53,8 +53,10 @@ def explain(error: Exception) -> str:
     """One message for an error: the course's own words, or what Python says and how to see more."""
     if type(error).__module__.startswith("mlfpga."):
         return str(error)
-    if isinstance(error, FileNotFoundError) and error.filename is not None:
-        return f"{error.filename} is not there"
+    if isinstance(error, FileNotFoundError):
+        return str(error) if error.filename is None else f"{error.filename} is not there"
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
     if isinstance(error, ModuleNotFoundError):
         return f"this environment has no {error.name}; use the other one (.venv/host or .venv/board)"
     return f"{type(error).__name__}: {error} (`mlfpga --debug …` shows where)"

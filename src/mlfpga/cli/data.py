@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mlfpga.cli.verbs import add_verb
+from mlfpga.cli.verbs import InputError, add_verb
 
 
 def add_verbs(verbs) -> None:
@@ -27,13 +27,26 @@ MLFPGA_DATA=/folder/with/files mlfpga data mnist
         work_simulate,
         """
 mlfpga simulate build/digits/accelerator x.npy                  print the class of every sample
-mlfpga simulate build/digits/accelerator x.npy --output y.npy   keep the raw outputs instead
+mlfpga simulate build/digits/accelerator x.npy --output y.npy   keep the outputs instead
 """,
     )
     simulate.add_argument("folder", type=Path, help="the accelerator stage, or any folder with accelerator.json")
     simulate.add_argument("input", type=Path, help="NumPy file with samples, in engineering units")
     simulate.add_argument("--output", type=Path, help="write the outputs to this NumPy file")
     simulate.add_argument("--saturate", action="store_true", help="clip values outside the input format's range")
+
+
+def read_samples(path: Path):
+    """The array of real numbers in a .npy file. Raises InputError for a file that holds anything else."""
+    import numpy as np
+
+    try:
+        samples = np.load(path)
+    except (ValueError, EOFError) as error:
+        raise InputError(f"{path} is not a whole .npy file of numbers: {error}") from error
+    if not isinstance(samples, np.ndarray):
+        raise InputError(f"{path} is an archive of several arrays; write the samples alone, with numpy.save")
+    return samples
 
 
 def work_data(chosen: argparse.Namespace) -> None:
@@ -49,13 +62,14 @@ def work_simulate(chosen: argparse.Namespace) -> None:
     from mlfpga.artifacts import writing
 
     accelerator = Accelerator.load(chosen.folder)
-    samples = np.load(chosen.input)
+    samples = read_samples(chosen.input)
     if samples.shape == accelerator.input.shape:
         samples = samples[np.newaxis]
     outputs = accelerator.predict(samples, saturate=chosen.saturate)
     if chosen.output:
         with writing(chosen.output) as temporary:
-            np.save(temporary, outputs)
+            with open(temporary, "wb") as stream:  # given a name, NumPy would add .npy to one without
+                np.save(stream, outputs)
         print(f"{len(outputs)} outputs of shape {accelerator.output.shape} are in {chosen.output}")
     else:
         for sample, scores in enumerate(outputs):

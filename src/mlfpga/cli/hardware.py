@@ -4,7 +4,10 @@ import argparse
 import sys
 from pathlib import Path
 
-from mlfpga.cli.verbs import UsageError, add_dataset, add_group, add_verb
+from mlfpga.cli.verbs import UsageError, add_dataset, add_group, add_verb, dataset_of
+
+# Settings of the block design that name places: seen from where the command was typed, not from where Vivado runs.
+_PLACES = ("ip_repository", "project_folder", "output_folder")
 
 
 def add_verbs(verbs) -> None:
@@ -100,6 +103,8 @@ mlfpga board info
 
 
 def work_graph(chosen: argparse.Namespace) -> None:
+    if chosen.output.suffix not in (".svg", ".png"):
+        raise UsageError(f"--output {chosen.output}: pictures are .svg or .png")
     design = dry_run(chosen)
     design.draw(chosen.output)
     print(*design.address_map(), sep="\n")
@@ -141,17 +146,16 @@ def design_inputs(chosen: argparse.Namespace) -> tuple[dict, dict]:
 
     Without a finished accelerator one that keeps the contract stands in: the design around it is the same.
     """
-    from mlfpga import course
     from mlfpga.blockdesign import accelerator_ip
     from mlfpga.course.stages import digest, stage_folder
 
     settings: dict = {}
     for assignment in chosen.set:
         name, equals, value = assignment.partition("=")
-        if not equals:
+        if not equals or not name.isidentifier():
             raise UsageError(f"--set {assignment}: write NAME=VALUE")
-        settings[name] = value
-    dataset = course.workspace(chosen.dataset).dataset
+        settings[name] = Path(value).resolve() if name in _PLACES and value else value
+    dataset = dataset_of(chosen)
     folder = chosen.accelerator or (stage_folder(dataset, "accelerator") if digest(dataset, "accelerator") else None)
     if folder:
         from mlfpga.accelerators import Accelerator
@@ -164,7 +168,10 @@ def design_inputs(chosen: argparse.Namespace) -> tuple[dict, dict]:
             **settings,
         }
     settings.setdefault("accelerator_vlnv", "mlfpga:hls:accelerator_axi:1.0")
-    bits = int(settings.get("stream_bits", 32))
+    bits = settings.get("stream_bits", 32)
+    if not str(bits).isdecimal():
+        raise UsageError(f"--set stream_bits={bits}: write a number of bits, 32 or 64")
+    bits = int(bits)
     return settings, accelerator_ip(settings["accelerator_vlnv"], bits, bits)
 
 
@@ -177,7 +184,7 @@ def work_bundle(chosen: argparse.Namespace) -> None:
 
     if chosen.to and chosen.to.exists():
         raise UsageError(f"{chosen.to} exists; name a new folder or remove this one")
-    made = course.workspace(chosen.dataset).need("bundle")
+    made = course.workspace(dataset_of(chosen)).need("bundle")
     load(made).verify()
     if chosen.to:
         with writing_folder(chosen.to) as folder:

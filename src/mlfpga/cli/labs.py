@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from mlfpga.cli.verbs import add_dataset, add_verb
+from mlfpga.cli.verbs import add_dataset, add_verb, dataset_of
 
 
 def add_verbs(verbs) -> None:
@@ -48,15 +48,10 @@ mlfpga figures --only path    the group of the path from training to the board
 
 
 def work_run(chosen: argparse.Namespace) -> int | None:
-    from mlfpga import course, datasets
+    from mlfpga import course
     from mlfpga.course import report, runner
 
-    dataset = course.workspace(chosen.dataset).dataset
-    if dataset not in datasets.names():
-        # Said now rather than by a traceback in the first notebook.
-        raise datasets.DatasetError(
-            f"there is no dataset called {dataset!r}; choose one of {', '.join(datasets.names())}"
-        )
+    dataset = dataset_of(chosen)
     for name in chosen.only or []:
         course.stage(name)
     if chosen.list:
@@ -78,10 +73,9 @@ def list_stages(dataset: str) -> None:
 
 
 def work_report(chosen: argparse.Namespace) -> None:
-    from mlfpga import course
     from mlfpga.course import report
 
-    print(report.write(course.workspace(chosen.dataset).dataset))
+    print(report.write(dataset_of(chosen)))
 
 
 def work_figures(chosen: argparse.Namespace) -> int:

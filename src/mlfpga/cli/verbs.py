@@ -8,6 +8,10 @@ class UsageError(Exception):
     """Arguments that the parser could take but that make no sense; the exit code is 2."""
 
 
+class InputError(Exception):
+    """A file that a verb was given and cannot use; the exit code is 1."""
+
+
 Work = Callable[[argparse.Namespace], int | None]
 
 
@@ -33,3 +37,10 @@ def add_group(verbs, name: str, summary: str, examples: str = ""):
 def add_dataset(verb: argparse.ArgumentParser) -> None:
     """The option that chooses the dataset, with the same default as in the labs."""
     verb.add_argument("--dataset", help="digits or mnist (default: MLFPGA_DATASET, else digits)")
+
+
+def dataset_of(chosen: argparse.Namespace) -> str:
+    """The dataset that the option or the environment chooses; refused here and now if there is none of that name."""
+    from mlfpga import course, datasets
+
+    return datasets.check_name(course.workspace(chosen.dataset).dataset)

@@ -86,6 +86,8 @@ def split(path: Path) -> tuple[dict, str]:
         lines = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
         raise EditionError(f"{path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise EditionError(f"{path.name}: not a text in UTF-8: {error.reason}") from error
     if not lines or lines[0] != FENCE or FENCE not in lines[1:]:
         raise EditionError(
             f"{path.name}: no front matter; the file must begin with a block between two lines `{FENCE}`"

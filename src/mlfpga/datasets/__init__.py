@@ -13,7 +13,7 @@ from mlfpga.datasets.dataset import Dataset, DatasetError
 from mlfpga.datasets.digits import load_digits
 from mlfpga.datasets.mnist import load_mnist
 
-__all__ = ["Dataset", "DatasetError", "load", "names"]
+__all__ = ["Dataset", "DatasetError", "check_name", "load", "names"]
 
 _LOADERS: dict[str, Callable[[int], Dataset]] = {"digits": load_digits, "mnist": load_mnist}
 
@@ -23,11 +23,16 @@ def names() -> list[str]:
     return sorted(_LOADERS)
 
 
+def check_name(name: str) -> str:
+    """`name`, if `load` knows it; else DatasetError."""
+    if name not in _LOADERS:
+        raise DatasetError(f"there is no dataset called {name!r}; choose one of {', '.join(names())}")
+    return name
+
+
 def load(name: str, seed: int = 2024) -> Dataset:
     """The dataset called `name`; the same `seed` always gives the same split, on every machine.
 
     Raises DatasetError for an unknown name, and for data that cannot be had or is not what was published.
     """
-    if name not in _LOADERS:
-        raise DatasetError(f"there is no dataset called {name!r}; choose one of {', '.join(names())}")
-    return _LOADERS[name](seed)
+    return _LOADERS[check_name(name)](seed)
