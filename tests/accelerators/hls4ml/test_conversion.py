@@ -65,6 +65,44 @@ def test_other_layers_widths_bits_and_streams_work_too(tmp_path, hidden, bits, s
     assert (made.predict(x) == form.from_raw(form.to_raw(expected, saturate=True))).all()
 
 
+def stream_widths(accelerator):
+    """Bits of every group of numbers that hls4ml streams, from the C++ types."""
+    types = (accelerator.folder / "hls/firmware/defines.h").read_text()
+    found = re.findall(r"nnet::array<ap_u?fixed<(\d+),.*>, (\d+)([*/])(\d+)>", types)
+    return [int(w) * (int(n) * int(k) if sign == "*" else int(n) // int(k)) for w, n, sign, k in found]
+
+
+@pytest.mark.parametrize("stream_bits", [32, 64])
+def test_vectors_too_long_for_vitis_hls_are_streamed_in_parts(tmp_path, stream_bits):
+    """784 pixels of 8 bits and 192 sums of 25 bits: both more than the 4,096 bits that one stream may have."""
+    model = network(features=784, hidden=(192,), outputs=5)
+    config = hls4ml.configure(model, "ufixed<8,1>", multipliers=64)
+    made = hls4ml.convert(model, config, "wide", tmp_path / "a", stream_bits=stream_bits)
+    widths = stream_widths(made)
+    assert len(widths) == 4 and max(widths) <= 1024
+    x = exact_inputs(20, 784)
+    form = made.output.number
+    expected = model.predict(x, verbose=0).astype(np.float64)
+    assert (made.predict(x) == form.from_raw(form.to_raw(expected, saturate=True))).all()
+
+
+def test_a_stream_that_cannot_be_split_is_refused_and_named(tmp_path):
+    model = network(features=786, hidden=(4,))
+    with pytest.raises(AcceleratorError) as caught:
+        hls4ml.convert(model, hls4ml.configure(model, "ufixed<8,1>"), "odd", tmp_path / "a")
+    assert str(caught.value) == (
+        "pixels: 786 values of 8 bits make a stream of 6288 bits, more than the 4096 that Vitis HLS takes, and it "
+        "could be streamed in parts only if 4 divided its length; give it fewer or narrower values"
+    )
+    inputs = tf.keras.Input((600,), name="pixels")
+    model = tf.keras.Model(inputs, tf.keras.layers.Dense(2)(tf.keras.layers.LeakyReLU(name="leaky")(inputs)))
+    with pytest.raises(AcceleratorError) as caught:
+        hls4ml.convert(model, hls4ml.configure(model, "ufixed<8,1>"), "leaky", tmp_path / "a")
+    assert str(caught.value).startswith("pixels: 600 values of 8 bits make a stream of 4800 bits")
+    assert "only between Dense layers" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_inputs_out_of_range_are_refused_or_saturated_if_asked(accelerator):
     x = exact_inputs(2)
     x[1, 3] = 2.5

@@ -21,27 +21,30 @@ NETWORK = """
 #include "hls_stream.h"
 #include "nnet_utils/nnet_types.h"
 typedef nnet::array<{cpp}, {size}> group_t;
-inline void identity(hls::stream<group_t> &x, hls::stream<group_t> &y) {{
+inline void sample(hls::stream<group_t> &x, hls::stream<group_t> &y) {{
     for (int group = 0; group < {groups}; group++)
         y.write(x.read());
 }}
 """
 
+# Number, shape, stream width, and in how many parts a vector is streamed inside.
 CASES = [
-    ("ufixed<8,1>", (64,), 32),
-    ("fixed<16,6>", (10,), 32),
-    ("fixed<7,2>", (5,), 64),
-    ("fixed<17,5>", (3, 2, 3), 64),
-    ("ufixed<5,0>", (4, 3), 32),
-    ("fixed<33,9>", (3,), 64),
-    ("ufixed<1,1>", (2, 9), 32),
-    ("fixed<32,32>", (1,), 32),
+    ("ufixed<8,1>", (64,), 32, 1),
+    ("fixed<16,6>", (10,), 32, 1),
+    ("fixed<7,2>", (5,), 64, 1),
+    ("fixed<17,5>", (3, 2, 3), 64, 1),
+    ("ufixed<5,0>", (4, 3), 32, 1),
+    ("fixed<33,9>", (3,), 64, 1),
+    ("ufixed<1,1>", (2, 9), 32, 1),
+    ("fixed<32,32>", (1,), 32, 1),
+    ("fixed<6,1>", (24,), 32, 3),
+    ("ufixed<12,4>", (8,), 64, 2),
 ]
 
 
-@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}{case[1]}x{case[2]}")
+@pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}{case[1]}x{case[2]}/{case[3]}")
 def accelerator(request, tmp_path_factory):
-    number, shape, bits = request.param
+    number, shape, bits, parts = request.param
     folder = tmp_path_factory.mktemp("identity")
     form = StreamFormat(FixedPoint.parse(number), shape, bits)
     firmware = folder / "hls/firmware"
@@ -49,11 +52,12 @@ def accelerator(request, tmp_path_factory):
     shutil.copy(TEMPLATES / "vivado/nnet_utils/nnet_types.h", firmware / "nnet_utils")
     shutil.copytree(TEMPLATES / "vivado/ap_types", folder / "ap_types")
     cpp = f"ap_{'' if form.number.signed else 'u'}fixed<{form.number.width}, {form.number.integer}>"
-    (firmware / "identity.h").write_text(NETWORK.format(cpp=cpp, size=shape[-1], groups=form.groups))
-    (firmware / "identity.cpp").write_text('#include "identity.h"\n')
+    (firmware / "sample.h").write_text(NETWORK.format(cpp=cpp, size=shape[-1] // parts, groups=form.groups * parts))
+    (firmware / "sample.cpp").write_text('#include "sample.h"\n')
     (firmware / "weights").mkdir()
-    made = Accelerator("identity", "identity_axi", "mlfpga:hls:identity_axi:1.0", "hls4ml", form, form, folder)
-    write_wrapper(made, "group_t", "group_t")
+    # A variable of the wrapper has the same name; that must not matter.
+    made = Accelerator("sample", "sample_axi", "mlfpga:hls:sample_axi:1.0", "hls4ml", form, form, folder)
+    write_wrapper(made, "group_t", "group_t", parts)
     write_simulation(made)
     return made
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mlfpga.accelerators.contract import PART, Accelerator, AcceleratorError
 from mlfpga.accelerators.hls4ml.configuration import check_layers, quiet
+from mlfpga.accelerators.hls4ml.streams import split_wide_streams
 from mlfpga.artifacts import writing_folder
 from mlfpga.formats import FixedPoint, StreamFormat
 
@@ -39,7 +40,7 @@ def convert(
     check_layers(model)
     folder = Path(folder)
     with tempfile.TemporaryDirectory() as scratch, writing_folder(folder) as target:
-        graph = _write_hls4ml_project(model, config, name, Path(scratch), clock_mhz)
+        graph = _convert_with_hls4ml(model, config, name, Path(scratch), clock_mhz)
         accelerator = Accelerator(
             name=name,
             top=f"{name}_axi",
@@ -51,20 +52,23 @@ def convert(
             clock_mhz=clock_mhz,
             settings=_settings(graph),
         )
+        split_wide_streams(graph, accelerator.input, accelerator.output)
+        with quiet():
+            graph.write()
         _copy_sources(Path(scratch), target, name)
-        streams = (*graph.get_input_variables(), *graph.get_output_variables())
-        write_wrapper(accelerator, *(stream.type.name for stream in streams))
+        (x,), (y,) = graph.get_input_variables(), graph.get_output_variables()
+        write_wrapper(accelerator, x.type.name, y.type.name, parts=x.type.n_pack)
         write_simulation(accelerator)
         accelerator.save()
     return Accelerator.load(folder)
 
 
-def _write_hls4ml_project(model, config, name: str, scratch: Path, clock_mhz: float):
+def _convert_with_hls4ml(model, config, name: str, scratch: Path, clock_mhz: float):
     import hls4ml
 
     try:
         with quiet():
-            graph = hls4ml.converters.convert_from_keras_model(
+            return hls4ml.converters.convert_from_keras_model(
                 model,
                 hls_config=config,
                 output_dir=str(scratch),
@@ -74,10 +78,8 @@ def _write_hls4ml_project(model, config, name: str, scratch: Path, clock_mhz: fl
                 part=PART,
                 clock_period=1000 / clock_mhz,
             )
-            graph.write()
     except Exception as error:  # hls4ml raises bare Exception for most of what it refuses
         raise AcceleratorError(f"hls4ml could not convert {name}: {error}") from error
-    return graph
 
 
 def _stream_format(variables, stream_bits: int) -> StreamFormat:
@@ -110,10 +112,11 @@ def _copy_sources(project: Path, target: Path, name: str) -> None:
     source.write_text("".join(line for line in lines if "#pragma HLS INTERFACE axis" not in line))
 
 
-def write_wrapper(accelerator: Accelerator, input_type: str, output_type: str) -> None:
+def write_wrapper(accelerator: Accelerator, input_type: str, output_type: str, parts: int = 1) -> None:
     """Write into `hls/` what surrounds the network `void name(hls::stream<input_type> &, hls::stream<output_type> &)`.
 
-    The types are nnet::array of fixed-point numbers, declared by `hls/firmware/<name>.h`.
+    The types are nnet::array of fixed-point numbers, declared by `hls/firmware/<name>.h`. parts: how many of them a
+    vector of the input comes in (see streams.py).
     """
     import jinja2
 
@@ -134,6 +137,7 @@ def write_wrapper(accelerator: Accelerator, input_type: str, output_type: str) -
         "output": accelerator.output,
         "input_type": input_type,
         "output_type": output_type,
+        "sample_depth": max(2, parts),
     }
     for template, file in (
         ("wrapper.h.j2", f"{accelerator.top}.h"),
