@@ -94,3 +94,10 @@ def test_front_matter_that_is_not_yaml_names_its_line(checkout):
 def test_readme_is_no_edition(checkout):
     write(checkout, "# How to add one\n", "README.md")
     assert editions.check() == {}
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path):
+    (tmp_path / "x.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(editions.EditionError) as caught:
+        editions.check([tmp_path / "x.md"])
+    assert str(caught.value) == "x.md: not a text in UTF-8: invalid start byte"

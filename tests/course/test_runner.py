@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from mlfpga import course
-from mlfpga.course import runner, stages
+from mlfpga.course import notebooks, runner, stages
 from mlfpga.course.progress import Progress
 
 HERE = "from mlfpga import course\nhere = course.workspace()"
@@ -105,6 +105,38 @@ def test_failing_cell_is_named_and_its_notebook_kept(little_course):
     assert stages.digest("digits", "training") is None
 
 
+def test_an_error_while_a_result_is_shown_is_named_too(little_course):
+    shown = "class Shown:\n    def __repr__(self):\n        raise ValueError('no picture')\nShown()"
+    little_course.write("training", "1 + 1", shown)
+    with pytest.raises(course.StageError, match=r"cell 2 \(of 2\) raised ValueError: no picture \("):
+        run(["training"])
+
+
+def test_a_kernel_that_does_not_start_says_why(little_course, tmp_path):
+    spec = tmp_path / "jupyter" / "kernels" / course.STAGES[0].kernel / "kernel.json"
+    last_words = "raise SystemExit('there is no pynq here')"
+    spec.write_text(json.dumps({"argv": [sys.executable, "-c", last_words], "display_name": "x", "language": "python"}))
+    # In a process of its own: nothing else may be said, not even at its end.
+    done = subprocess.run(
+        [sys.executable, "-m", "mlfpga.cli", "run", "--only", "training"], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr) == (
+        1,
+        "mlfpga: labs/lab01_training/01_mlp.ipynb: the kernel mlfpga-host did not start: there is no pynq here "
+        "(the notebook as far as it came: build/labs/lab01_01_mlp.html)\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "content", ["", "<<<<<<< HEAD", "{}", "[]", '{"cells": [], "nbformat": 4, "nbformat_minor": 5}']
+)
+def test_a_file_that_is_no_notebook_is_named(tmp_path, content):
+    path = tmp_path / "x.ipynb"
+    path.write_text(content)
+    with pytest.raises(notebooks.NotebookError, match=f"^{path} is not a Jupyter notebook: "):
+        notebooks.read(path)
+
+
 def test_dead_kernel_is_explained(little_course):
     little_course.write("training", "1 + 1", "import os\nos._exit(1)")
     with pytest.raises(course.StageError) as caught:
@@ -157,8 +189,9 @@ def test_interrupt_leaves_everything_whole_and_the_next_run_goes_on(little_cours
         while not (path.parent / "started").exists() and time.monotonic() < deadline:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=60)
+        _, said = process.communicate(timeout=60)
     assert process.returncode == -signal.SIGINT
+    assert b"ZMQError" not in said, "a kernel that is stopped has nothing to say on the terminal"
     left = sorted(entry.name for entry in (little_course.build / "digits").iterdir())
     assert left == ["labs", "training"]
 

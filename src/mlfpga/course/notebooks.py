@@ -5,12 +5,15 @@ and so that the main thread is free for the progress display and for Ctrl-C.
 """
 
 import asyncio
+import atexit
 import os
+import tempfile
 import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 import nbformat
 from jupyter_client.kernelspec import NoSuchKernel
@@ -40,10 +43,18 @@ class Outcome:
     failure: str | None = None
 
 
+class NotebookError(Exception):
+    """A file that is not a notebook."""
+
+
 def read(path: Path) -> NotebookNode:
-    """A notebook, checked against the notebook format. Raises nbformat.ValidationError if it is not valid."""
-    notebook = nbformat.read(path, as_version=4)
-    nbformat.validate(notebook)
+    """A notebook, checked against the notebook format. Raises NotebookError if it is not valid."""
+    try:
+        notebook = nbformat.read(path, as_version=4)
+        nbformat.validate(notebook)
+    # Content of another shape makes nbformat fail in ways of its own.
+    except (ValueError, AttributeError, KeyError, TypeError, nbformat.ValidationError) as error:
+        raise NotebookError(f"{path} is not a Jupyter notebook: {str(error).splitlines()[0]}") from error
     return notebook
 
 
@@ -109,13 +120,19 @@ class _Run(threading.Thread):
         self._loop = asyncio.new_event_loop()
         self._task: asyncio.Task | None = None
         self._crash: BaseException | None = None
+        self._current: NotebookNode | None = None
 
     def run(self) -> None:
+        # What a kernel says outside its cells goes to a file: it matters only if the kernel does not come up.
+        with tempfile.TemporaryFile("w+", errors="replace") as said:
+            self._run(said)
+
+    def _run(self, said: TextIO) -> None:
         try:
-            self._task = self._loop.create_task(self.client.async_execute(env=self.environment))
+            self._task = self._loop.create_task(self.client.async_execute(env=self.environment, stderr=said))
             self._loop.run_until_complete(self._task)
         except CellExecutionError as error:
-            self.failure = f"cell {self.cell} (of {self.cells}) raised {error.ename}: {error.evalue}"
+            self.failure = f"cell {self.cell} (of {self.cells}) raised {self._raised(error)}"
         except DeadKernelError:
             self.failure = (
                 f"the kernel died in cell {self.cell} (of {self.cells}), most often because memory ran out; "
@@ -129,12 +146,14 @@ class _Run(threading.Thread):
         except asyncio.CancelledError:
             self.failure = f"stopped in cell {self.cell} (of {self.cells})"
         except RuntimeError as error:  # what nbclient raises when a kernel does not come up
-            self.failure = f"the kernel {self.kernel} did not start: {error}"
+            self.failure = f"the kernel {self.kernel} did not start: {_last_line(said) or error}"
         except BaseException as error:  # handed to the main thread, which raises it
             self._crash = error
         finally:
             self._ended = time.monotonic()
             self._loop.close()
+            # nbclient forgets this after a kernel that did not start, and would fail at Python's exit.
+            atexit.unregister(self.client._cleanup_kernel)
 
     @property
     def seconds(self) -> float:
@@ -159,3 +178,17 @@ class _Run(threading.Thread):
 
     def _note_cell(self, cell: NotebookNode, cell_index: int) -> None:
         self.cell = self.numbers.get(cell_index, self.cell)
+        self._current = cell
+
+    def _raised(self, error: CellExecutionError) -> str:
+        # An error raised while a result is shown stands in the cell's output; the kernel's reply has no name for it.
+        shown = [output for output in self._current.outputs if output.output_type == "error"]
+        told = shown[-1] if shown else error
+        return f"{told.ename}: {told.evalue}"
+
+
+def _last_line(said: TextIO) -> str:
+    """The last line that was said, if any."""
+    said.seek(0)
+    lines = [line.strip() for line in said if line.strip()]
+    return lines[-1] if lines else ""
