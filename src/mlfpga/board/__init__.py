@@ -8,7 +8,17 @@ copies apart, AXI DMA in direct register mode, and accelerators from their simul
 What it adds: a wait that can never end raises and explains, and what hardware keeps quiet about becomes a BoardWarning.
 """
 
+import os
+import platform
 import warnings
+
+if platform.machine() in ("x86_64", "AMD64"):
+    # With AVX-512 NumPy sorts equal values into another order than on the board's Arm cores: a ranking with ties would
+    # differ. It works where NumPy is not imported yet, as in the board's kernel.
+    os.environ.setdefault(
+        "NPY_DISABLE_CPU_FEATURES",
+        "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR AVX512_KNL AVX512_KNM",
+    )
 
 with warnings.catch_warnings():
     # pynq 4.0.0 imports pkg_resources, which warns about itself; nothing a user could do about it.

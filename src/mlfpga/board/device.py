@@ -15,6 +15,7 @@ from pynqmetadata.views.runtime import RuntimeMetadataParser
 from mlfpga.board.accelerator import Model
 from mlfpga.board.errors import HandoffError, warn
 from mlfpga.board.handoff import find_handoff
+from mlfpga.board.interrupts import replace_uio
 from mlfpga.board.library import IpLibrary
 from mlfpga.board.machine import Machine
 from mlfpga.board.window import RegisterWindow
@@ -70,6 +71,7 @@ class VirtualBoard(pynq.Device):
         path = Path(bitstream.bitfile_name)
         library = self.library or IpLibrary.from_environment()
         self.machine.configure(read_design(find_handoff(path)), self.models, path.parent, library)
+        replace_uio(self.machine)
         self.post_download(bitstream, parser, self.name)
 
     def gen_cache(self, bitstream, parser=None) -> None:

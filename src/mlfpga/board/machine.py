@@ -37,6 +37,8 @@ class Machine:
 
     A program that reads status registers again and again while nothing moves waits for ever: after `patience_s` seconds
     of that, and `patience_cycles` cycles of the RTL, `read` raises StalledError and says what stands still.
+
+    writes  register writes so far
     """
 
     patience_s = 0.5
@@ -51,6 +53,7 @@ class Machine:
         self.memory = Memory()
         self.patience_cycles = _patience()
         self.logic = Logic(Activity(), [], [], [], [])
+        self.writes = 0
         self._names: set[str] = set()
         self._clocked: list[RtlAccelerator] = []
         self._step = self.slice_cycles
@@ -100,6 +103,7 @@ class Machine:
             self._run(ACCESS_CYCLES, lambda: not self._transferring())
         self._polls = self._idle_cycles = self._polled_cycles = 0
         self._seen.clear()
+        self.writes += 1
         self.bus.write(address, value)
         self._settle()
 
