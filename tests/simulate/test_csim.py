@@ -162,7 +162,7 @@ def test_descriptions_that_lead_nowhere_are_refused(make, tmp_path):
     folder = make(kind="rtl2c")
     with pytest.raises(SimulationError) as caught:
         load(folder)
-    assert str(caught.value) == f"{folder}: simulation kind 'rtl2c' is not known; known: csim"
+    assert str(caught.value) == f"{folder}: simulation kind 'rtl2c' is not known; known: csim, rtl"
     folder = make(sources=["src/gone.cpp"])
     with pytest.raises(SimulationError) as caught:
         load(folder)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from mlfpga.simulate.csim import CSimulation
 from mlfpga.simulate.model import SimulationError, StreamModel, read_description
+from mlfpga.simulate.rtl import RtlModel
 
-_KINDS = {"csim": CSimulation}
+_KINDS = {"csim": CSimulation, "rtl": RtlModel}
 
-__all__ = ["CSimulation", "SimulationError", "StreamModel", "load"]
+__all__ = ["CSimulation", "RtlModel", "SimulationError", "StreamModel", "load"]
 
 
 def load(folder: Path | str) -> StreamModel:

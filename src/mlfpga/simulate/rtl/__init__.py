@@ -6,6 +6,7 @@ it.
 
 from mlfpga.simulate.rtl.errors import RtlError
 from mlfpga.simulate.rtl.ipxact import Field, IpCore, Register, RegisterInterface, StreamPort, open_ip
+from mlfpga.simulate.rtl.model import RtlModel
 from mlfpga.simulate.rtl.simulation import Access, Advance, RtlSimulation
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Register",
     "RegisterInterface",
     "RtlError",
+    "RtlModel",
     "RtlSimulation",
     "StreamPort",
     "open_ip",

@@ -518,6 +518,14 @@ int rtl_offer(void* simulation, int index, const uint8_t* words, const uint8_t* 
         return 0;
     });
 }
+// Of a source: nothing is offered any more, TVALID falls.
+void rtl_withdraw(void* simulation, int index) {
+    Stream& stream = stream_of(simulation, index);
+    stream.words.clear();
+    stream.lasts.clear();
+    stream.next = 0;
+    stream.driving = false;
+}
 void rtl_allow(void* simulation, int index, int64_t words) { stream_of(simulation, index).allowance = words; }
 int64_t rtl_allowed(void* simulation, int index) { return stream_of(simulation, index).allowance; }
 int64_t rtl_moved(void* simulation, int index) { return stream_of(simulation, index).moved; }

@@ -140,6 +140,10 @@ class RtlSimulation:
             raise RtlError(f"{len(words)} words for {port} came with {len(last)} TLAST flags; give one for each word")
         self._checked(self._library.rtl_offer(self._open, number, words.ctypes.data, last.ctypes.data, len(words)))
 
+    def withdraw(self, port: str) -> None:
+        """Take back the words that an input stream did not take yet, as a DMA does when it is reset."""
+        self._library.rtl_withdraw(self._open, self._number(port, "slave"))
+
     def allow(self, port: str, words: int | None) -> None:
         """How many more words an output stream's reader takes: 0 keeps TREADY low, None sets no limit."""
         self._library.rtl_allow(self._open, self._number(port, "master"), -1 if words is None else words)
@@ -298,6 +302,7 @@ class _Signatures:
             "rtl_advance": (self.number, self.handle, self.count, ctypes.c_uint, self.count, self.number, self.data),
             "rtl_stalls": (None, *one, ctypes.c_double, ctypes.c_uint64),
             "rtl_offer": (self.number, *one, self.data, self.data, self.count),
+            "rtl_withdraw": (None, *one),
             "rtl_allow": (None, *one, self.count),
             "rtl_allowed": (self.count, *one),
             "rtl_moved": (self.count, *one),

@@ -16,6 +16,16 @@ from mlfpga.simulate.rtl.pins import pins_header, verilated_names
 from mlfpga.simulate.rtl.sources import ROMS, prepare
 
 _HERE = Path(__file__).parent
+# Files of this package that decide what a library does.
+_DECIDING = (
+    "harness.cpp",
+    "floating_point.cpp",
+    "floating_point.sv",
+    "pins.py",
+    "sources.py",
+    "vendor.py",
+    "verilator.py",
+)
 LIBRARY = "core.so"
 _PREFIX = "Vcore"
 # Registers without an initial value start at zero, as they do in the FPGA, so a run can be repeated.
@@ -74,6 +84,8 @@ def build(core: IpCore, trace: str | None = None) -> Path:
     tool fails; a build that was stopped leaves nothing that a later one could take for whole.
     """
     verilator, compiler = find_verilator(), _compiler()
+    if trace == ".fst":
+        _need_compression(compiler)
     key = content_key(
         verilator.version,
         _output([compiler, "--version"]),
@@ -88,9 +100,7 @@ def build(core: IpCore, trace: str | None = None) -> Path:
         repr([path.name for path in core.sources.files]),
         *core.sources.files,
         repr(core.sources.cores),
-        *sorted(_HERE.glob("*.py")),
-        *sorted(_HERE.glob("*.cpp")),
-        *sorted(_HERE.glob("*.sv")),
+        *(_HERE / name for name in _DECIDING),
     )
     folder = cache_root() / "rtl" / f"{core.top[:60]}-{key[:20]}"
     if not (folder / LIBRARY).exists():
@@ -115,7 +125,7 @@ def _make(core: IpCore, trace: str | None, verilator: Verilator, compiler: str, 
     jobs = [(unit, _COLD if "__Slow" in unit.name else _HOT) for unit in (*units, _HERE / "harness.cpp")]
     objects = _compile_all(compiler, jobs, flags, work)
     command = [compiler, "-shared", "-o", str(made / LIBRARY), *map(str, objects), *map(str, runtime), "-lpthread"]
-    _run([*command, *(["-lz"] if trace == ".fst" else [])], "linking")
+    _run([*command, *(["-lz", "-llz4"] if trace == ".fst" else [])], "linking")
     shutil.rmtree(work)
 
 
@@ -195,8 +205,6 @@ def _runtime(trace: str | None, verilator: Verilator, compiler: str) -> list[Pat
     names = ["verilated.cpp", "verilated_threads.cpp", "verilated_dpi.cpp"]
     names += [f"verilated_{TRACES[trace].lower()}_c.cpp"] if trace else []
     units = [include / name for name in names] + [_HERE / "floating_point.cpp"]
-    if trace == ".fst":
-        units += sorted((include / "fstcpp").glob("*.cpp"))
     flags = [*_COMMON, *_HANDLERS, *_tracing(trace), *_includes(verilator)]
     portable = [flag for flag in flags if not flag.startswith("-I")]
     key = content_key(verilator.version, _output([compiler, "--version"]), *portable, *_HOT, *units)
@@ -235,6 +243,21 @@ def _compiler() -> str:
     if compiler is None:
         raise RtlError("simulating RTL needs g++, which is not on PATH; install it (sudo apt install g++)")
     return compiler
+
+
+def _need_compression(compiler: str) -> None:
+    """FST files are compressed; Verilator's writer includes the headers of both libraries."""
+    done = subprocess.run(
+        [compiler, "-E", "-x", "c++", "-"],
+        input="#include <lz4.h>\n#include <zlib.h>\n",
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        raise RtlError(
+            "an .fst waveform needs the headers of lz4 and zlib (sudo apt install liblz4-dev zlib1g-dev); "
+            "or choose .vcd, which every viewer opens too"
+        )
 
 
 def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
