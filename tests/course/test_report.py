@@ -114,6 +114,63 @@ def test_virtual_board_is_never_passed_off_as_hardware():
     assert "This was the virtual board" not in text_of(written())
 
 
+def test_a_virtual_board_is_named_so_wherever_its_numbers_stand():
+    publish("board", accuracy=0.9, virtual=True, latency_ms=0.61, confusion=[[9, 1], [0, 0]])
+    text = text_of(written())
+    assert "Virtual board 90.00 %" in text and "Virtual board · 1 of 10 wrong" in text
+    assert "0.61 ms for one sample (the simulation's time)" in text
+    assert "No board was there" in text
+    publish("board", accuracy=0.9, virtual=False, latency_ms=0.61)
+    text = text_of(written())
+    assert "Board 90.00 %" in text and "0.61 ms for one sample" in text
+    assert "simulation's time" not in text and "No board was there" not in text
+
+
+def test_every_stage_says_what_it_costs():
+    publish("training", accuracy=0.9, parameters=52650)
+    publish("compression", accuracy=0.9, weight_bits=6, sparsity=0.75)
+    publish("accelerator", accuracy=0.9, multipliers=137, estimated_initiation_interval_cycles=1392)
+    text = text_of(written())
+    assert "52,650 parameters of 32 bits" in text
+    assert "weights of 6 bits, 75% of them zero" in text
+    assert "137 multipliers, a sample every 1,392 cycles (estimated)" in text
+
+
+def test_compression_table_has_units_and_says_which_model_went_on():
+    row = {"accuracy": 0.9, "sparsity": 0.5, "size_bits": 1684800, "nonzero_bits": 79416}
+    table = [{"name": "float", **row}, {"name": "all three", **row}]
+    publish("compression", accuracy=0.9, table=table, winner="all three")
+    text = text_of(written())
+    assert "model accuracy zeros memory (kbit) without zeros (kbit)" in text
+    assert "float 90.00 % 50.00 % 1,685 79.42 all three (went on) 90.00 % 50.00 % 1,685 79.42" in text
+
+
+def test_columns_of_a_table_carry_their_unit():
+    publish("board", accuracy=0.9, batches=[{"batch": 1, "throughput_per_s": 1581.97}])
+    assert "batch throughput (per second) 1 1,582" in text_of(written())
+
+
+def test_what_vitis_hls_reported_is_shown():
+    publish("accelerator", accuracy=0.9)
+    assert "What Vitis HLS made of it" not in text_of(written())
+    reports = course.workspace("digits").need("accelerator") / "hls/ip_project/solution1/syn/report"
+    reports.mkdir(parents=True)
+    (reports / "csynth.xml").write_text(
+        "<profile><PerformanceEstimates><SummaryOfOverallLatency><Worst-caseLatency>812</Worst-caseLatency>"
+        "<Interval-max>401</Interval-max></SummaryOfOverallLatency></PerformanceEstimates>"
+        "<AreaEstimates><Resources><DSP>137</DSP></Resources></AreaEstimates></profile>"
+    )
+    text = text_of(written())
+    for shown in (
+        "What Vitis HLS made of it",
+        "latency 812 cycles",
+        "interval 401 cycles",
+        "clock unknown ns",
+        "DSP 137",
+    ):
+        assert shown in text
+
+
 def test_design_picture_is_embedded_and_addresses_are_hexadecimal(own_build_folder):
     with course.workspace("digits").publish("overlay") as folder:
         (folder / "design.svg").write_text("<svg/>")

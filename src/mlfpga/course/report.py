@@ -9,9 +9,11 @@ import json
 import os
 import time
 from importlib.metadata import version
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
+from mlfpga.accelerators.hls4ml import read_report
 from mlfpga.artifacts import build_root, course_root, writing
 from mlfpga.course import runner
 from mlfpga.course.pictures import accuracy_picture
@@ -27,10 +29,23 @@ ACCURACY = (
     ("board", "Board", "over AXI DMA, through pynq"),
 )
 
+# What the table of the compressions shows of a row, and under which heading; kbit: a thousand bits.
+COMPRESSION = {
+    "name": "model",
+    "accuracy": "accuracy",
+    "weight_bits": "weight bits",
+    "activation_bits": "activation bits",
+    "sparsity": "zeros",
+    "multiplications": "multiplications",
+    "size_bits": "memory (kbit)",
+    "nonzero_bits": "without zeros (kbit)",
+}
+
 # How the names that stages give their metrics end, and the unit that says.
 UNITS = {
     "_ms": "ms",
     "_us": "µs",
+    "_ns": "ns",
     "_per_s": "per second",
     "_s": "s",
     "_mhz": "MHz",
@@ -56,7 +71,7 @@ def write(dataset: str) -> Path:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"percent": percent, "number": number, "words": words}
+    environment.filters |= {"percent": percent, "number": number, "words": words, "heading": heading}
     page = environment.get_template("report.html.j2").render(**gather(dataset))
     target = build_root() / "report" / "index.html"
     with writing(target) as temporary:
@@ -76,8 +91,9 @@ def gather(dataset: str) -> dict[str, Any]:
         "accuracy": accuracy,
         "accuracy_picture": accuracy_picture([(row["name"], row["accuracy"]) for row in accuracy]),
         "confusions": confusions(metrics),
-        "compression": (metrics["compression"] or {}).get("table"),
+        "compression": compression_rows(metrics["compression"] or {}),
         "accelerator": tables_and_facts(metrics["accelerator"]),
+        "synthesis": tables_and_facts(read_report(stage_folder(dataset, "accelerator"))),
         "overlay": tables_and_facts(metrics["overlay"]),
         "design": design(dataset),
         "board": tables_and_facts(metrics["board"]),
@@ -96,14 +112,55 @@ def stage_metrics(dataset: str, name: str) -> dict | None:
 
 
 def accuracy_rows(metrics: dict[str, dict | None]) -> list[dict]:
-    """One row per place of measurement: name, what runs there, accuracy (0 … 1), the change from the row before."""
+    """One row per place of measurement: name, what runs there, accuracy (0 … 1), change from the row before, cost."""
     rows, before = [], None
     for stage, name, what in ACCURACY:
-        accuracy = (metrics[stage] or {}).get("accuracy")
+        recorded = metrics[stage] or {}
+        accuracy = recorded.get("accuracy")
         change = None if accuracy is None or before is None else accuracy - before
-        samples = (metrics[stage] or {}).get("samples")
-        rows.append({"name": name, "what": what, "accuracy": accuracy, "change": change, "samples": samples})
+        rows.append(
+            {
+                "name": shown_name(name, recorded),
+                "what": what,
+                "accuracy": accuracy,
+                "change": change,
+                "cost": cost(stage, recorded),
+            }
+        )
         before = accuracy
+    return rows
+
+
+def shown_name(name: str, recorded: dict) -> str:
+    """The name of a place of measurement; a board that was virtual is never called a board."""
+    return "Virtual board" if recorded.get("virtual") else name
+
+
+def cost(stage: str, recorded: dict) -> str | None:
+    """What a stage's network takes, in one line, from its metrics; None if they do not say."""
+    try:
+        if stage == "training":
+            return f"{recorded['parameters']:,} parameters of 32 bits"
+        if stage == "compression":
+            return f"weights of {recorded['weight_bits']} bits, {recorded['sparsity']:.0%} of them zero"
+        if stage == "accelerator":
+            interval = recorded["estimated_initiation_interval_cycles"]
+            return f"{recorded['multipliers']:,} multipliers, a sample every {interval:,} cycles (estimated)"
+        whose = " (the simulation's time)" if recorded["virtual"] else ""
+        return f"{recorded['latency_ms']:.3g} ms for one sample{whose}"
+    except KeyError:
+        return None
+
+
+def compression_rows(recorded: dict) -> list[dict]:
+    """The table of the compressions under readable headings, sizes in kbit; says which model went on."""
+    rows = []
+    for row in recorded.get("table", []):
+        shown = {heading: row[key] for key, heading in COMPRESSION.items() if key in row}
+        shown |= {head: value / 1000 for head, value in shown.items() if head.endswith("(kbit)")}
+        if row.get("name") == recorded.get("winner"):
+            shown["model"] += " (went on)"
+        rows.append(shown)
     return rows
 
 
@@ -126,6 +183,7 @@ def confusions(metrics: dict[str, dict | None]) -> list[dict]:
             ]
             rows.append((classes[true], cells))
         wrong = sum(map(sum, matrix)) - sum(matrix[index][index] for index in range(len(matrix)))
+        name = shown_name(name, metrics[stage] or {})
         shown.append({"name": name, "classes": classes, "rows": rows, "wrong": wrong, "of": sum(map(sum, matrix))})
     return shown
 
@@ -241,9 +299,17 @@ def number(value: Any) -> str:
     """A value as people read it: 12,345 · 0.0312 · yes."""
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, float) and not isfinite(value):
+        return "unknown"
     if isinstance(value, float) and value != int(value):
-        return f"{value:,.1f}" if abs(value) >= 1000 else f"{value:.4g}"
+        return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
     return f"{int(value):,}" if isinstance(value, (int, float)) else str(value)
+
+
+def heading(name: str) -> str:
+    """A key as the heading of a column: throughput_per_s → throughput (per second)."""
+    named = fact(name, None)
+    return words(named["name"]) + (f" ({named['unit']})" if named["unit"] else "")
 
 
 def words(name: str) -> str:
