@@ -47,17 +47,27 @@ class Measurement:
     transfers  DMA transfers in each direction that this took
     seconds    from the packed words in an ordinary array to the result words in one: copying, DMA, accelerator
     virtual    True when the board is the virtual one: then the time is the simulation's
+    cycles     of the logic's clock in which transfers were under way; None on a board, which does not count them, and
+               where the virtual board runs a C simulation, which has no clock
+    clock_mhz  frequency of that clock
     """
 
     samples: int
     transfers: int
     seconds: float
     virtual: bool
+    cycles: int | None = None
+    clock_mhz: float = 100.0
 
     @property
     def throughput_per_s(self) -> float:
         """Samples in one second."""
         return self.samples / self.seconds if self.samples else 0.0
+
+    @property
+    def logic_throughput_per_s(self) -> float | None:
+        """Samples in one second as the logic gives them, without the CPU's part; None where cycles are unknown."""
+        return self.samples * self.clock_mhz * 1e6 / self.cycles if self.cycles else None
 
     @property
     def latency_ms(self) -> float | None:
@@ -67,8 +77,15 @@ class Measurement:
     def __str__(self) -> str:
         where = "virtual board: the simulation's time, not the board's" if self.virtual else "board"
         if self.samples == 1:
-            return f"1 sample in {self.latency_ms:.3f} ms ({where})"
-        return f"{self.samples:,} samples in {self.seconds:.4f} s, {self.throughput_per_s:,.0f} samples/s ({where})"
+            said = f"1 sample in {self.latency_ms:.3f} ms ({where})"
+        else:
+            said = f"{self.samples:,} samples in {self.seconds:.4f} s, {self.throughput_per_s:,.0f} samples/s ({where})"
+        if self.cycles:
+            said += (
+                f"; the logic took {self.cycles:,} cycles at {self.clock_mhz:g} MHz, "
+                f"{self.logic_throughput_per_s:,.0f} samples/s as a board's logic gives them"
+            )
+        return said
 
 
 class Accelerator:
@@ -125,11 +142,13 @@ class Accelerator:
             raise DriverError("this accelerator was closed; make a new one with Accelerator()")
         results = np.empty((len(words), self.output.words_per_sample), dtype=self.output.word_dtype)
         starts = range(0, len(words), self.samples_per_transfer)
-        began = time.perf_counter()
+        cycles, began = self._cycles(), time.perf_counter()
         for start in starts:
             part = slice(start, start + self.samples_per_transfer)
             results[part] = self._exchange(words[part])
-        self.last = Measurement(len(words), len(starts), time.perf_counter() - began, self.virtual)
+        seconds = time.perf_counter() - began
+        cycles = None if cycles is None else self._cycles() - cycles
+        self.last = Measurement(len(words), len(starts), seconds, self.virtual, cycles, self.manifest.clock_mhz)
         return results
 
     def measure_latency(self, x, repeats: int = 100) -> float:
@@ -181,6 +200,11 @@ class Accelerator:
             )
         return receive
 
+    def _cycles(self) -> int | None:
+        """Cycles in which transfers were under way so far, which the virtual board counts if it runs RTL."""
+        count = getattr(self.overlay.device, "busy_cycles", None)
+        return count() if count else None
+
     def _pair(self, samples: int) -> tuple:
         """A send and a receive buffer for at least `samples`; sizes are powers of two, each allocated once.
 
@@ -200,7 +224,8 @@ class Accelerator:
         while not all([channel.idle for channel in channels]):
             if not all([channel.running for channel in channels]):
                 raise DriverError(f"the DMA stopped with an error: {self._diagnosis()}")
-            if time.monotonic() > deadline:
+            # The virtual board says itself when nothing can move any more; its RTL may take its time until then.
+            if time.monotonic() > deadline and self._cycles() is None:
                 raise DriverError(f"no result within {self.timeout_s:g} s: {self._diagnosis()}")
         for channel in channels:
             channel.wait()  # returns at once; pynq invalidates the receive buffer here

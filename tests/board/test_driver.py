@@ -259,3 +259,14 @@ def test_the_bundle_runs_on_its_own(write_bundle, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("[[3. 3. 3.]]\n", "")
+
+
+def test_cycles_of_the_logic_are_told_apart_from_the_simulations_time(driver, monkeypatch):
+    measured = driver.Measurement(200, 1, 0.5, True, cycles=100_000, clock_mhz=100.0)
+    assert measured.throughput_per_s == 400 and measured.logic_throughput_per_s == 200_000
+    assert str(measured) == (
+        "200 samples in 0.5000 s, 400 samples/s (virtual board: the simulation's time, not the board's); the logic "
+        "took 100,000 cycles at 100 MHz, 200,000 samples/s as a board's logic gives them"
+    )
+    unknown = driver.Measurement(200, 1, 0.5, True)
+    assert unknown.logic_throughput_per_s is None and "cycles" not in str(unknown)

@@ -169,8 +169,24 @@ def test_waiting_in_vain_costs_no_time_on_the_virtual_clock(load, board):
     assert board.machine.activity.cycles < 100
 
 
+def test_the_board_tells_latency_and_draws_the_timeline(load, board):
+    overlay, _ = load()
+    for _ in range(3):
+        overlay.accelerator_0.write(0x00, 1)
+        exchange(overlay, range(5))
+    made = board.performance()
+    assert made.latency.tolist() == [25] * 3  # 5 words, and each comes out 20 cycles after it went in
+    assert board.busy_cycles() < board.machine.activity.cycles
+    assert board.timeline().axes
+    with pytest.raises(BoardError, match="other is no accelerator between streams; choose from accelerator_0"):
+        board.performance("other")
+
+
 def test_cycles_of_a_c_simulation_are_unknown(overlay, board):
-    assert not board.machine.activity.timed and board.machine.activity.seconds is None
+    assert board.machine.activity.seconds is None and board.busy_cycles() is None
+    for ask in (board.performance, board.timeline):
+        with pytest.raises(BoardError, match="cycles are unknown"):
+            ask()
 
 
 def test_a_core_without_the_designs_port_is_refused(board, write_overlay, monkeypatch):

@@ -100,11 +100,12 @@ class Activity:
         while self._kept[stream] - len(kept[0].cycles) > self.limit:
             self._kept[stream] -= len(kept.popleft().cycles)
 
-    def add_transfer(self, channel: str, begin: int, nbytes: int) -> None:
-        """A transfer that began at cycle `begin` ends now."""
-        self.transfers.append(Transfer(channel, begin, self.cycles, nbytes))
-        self.busy += max(0, self.cycles - max(begin, self._covered))
-        self._covered = max(self._covered, self.cycles)
+    def add_transfer(self, channel: str, begin: int, end: int, nbytes: int) -> None:
+        """A transfer that began and ended at these cycles."""
+        self.reach(end)
+        self.transfers.append(Transfer(channel, begin, end, nbytes))
+        self.busy += max(0, end - max(begin, self._covered))
+        self._covered = max(self._covered, end)
 
     @property
     def streams(self) -> list[str]:

@@ -218,7 +218,7 @@ class Channel:
         self._begin()
 
     def _complete(self) -> None:
-        self.dma.activity.add_transfer(self.name, self._began, self.length)
+        self.dma.activity.add_transfer(self.name, self._began, self._ended(), self.length)
         self._busy = False
         self.idle = True
         self.events |= IOC_IRQ
@@ -279,6 +279,10 @@ class Channel:
         """Move what can move now; whether anything did."""
         raise NotImplementedError
 
+    def _ended(self) -> int:
+        """The cycle at which the transfer ended."""
+        raise NotImplementedError
+
     def _clear_stream(self) -> None:
         """Drop what this channel holds of its stream."""
         raise NotImplementedError
@@ -315,6 +319,9 @@ class SendChannel(Channel):
             return False
         self._complete()
         return True
+
+    def _ended(self) -> int:
+        return max(self.stream.taken_at, self._began)
 
     def _clear_stream(self) -> None:
         self.stream.clear()
@@ -367,11 +374,13 @@ class ReceiveChannel(Channel):
         elif packet:
             self.length = self._received
             self.stream.ready = False
-            self.dma.activity.reach(max(self.stream.since, self._began) + WRITE_LATENCY)
             self._complete()
         else:
             self._open()
         return True
+
+    def _ended(self) -> int:
+        return max(self.stream.since, self._began) + WRITE_LATENCY
 
     def _clear_stream(self) -> None:
         # What the accelerator still offers is the accelerator's: only a new overlay takes it away.

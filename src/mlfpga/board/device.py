@@ -13,11 +13,12 @@ from pynqmetadata.frontends import Metadata
 from pynqmetadata.views.runtime import RuntimeMetadataParser
 
 from mlfpga.board.accelerator import Model
-from mlfpga.board.errors import HandoffError, warn
+from mlfpga.board.errors import BoardError, HandoffError, warn
 from mlfpga.board.handoff import find_handoff
 from mlfpga.board.interrupts import replace_uio
 from mlfpga.board.library import IpLibrary
 from mlfpga.board.machine import Machine
+from mlfpga.board.performance import Performance, measure
 from mlfpga.board.window import RegisterWindow
 from mlfpga.board.wiring import read_design
 
@@ -50,6 +51,45 @@ class VirtualBoard(pynq.Device):
         self.machine = Machine()
         self.models: dict[str, Model] = {}
         self.library: IpLibrary | None = None
+
+    def busy_cycles(self) -> int | None:
+        """Cycles of the PL clock in which a DMA transfer was under way; None if parts of the design have no clock."""
+        activity = self.machine.activity
+        return activity.busy if activity.timed else None
+
+    def performance(
+        self, accelerator: str | None = None, words_in: int | None = None, words_out: int | None = None
+    ) -> Performance:
+        """Latency, initiation interval and utilisation of an accelerator since the overlay was loaded.
+
+        accelerator          its name in the design; may be left out if there is one
+        words_in, words_out  stream words of a sample; without them a sample ends with TLAST
+
+        Raises BoardError if cycles are unknown (a C simulation has no clock) or nothing was measured.
+        """
+        self._need_cycles()
+        streaming = {a.name: a for a in self.machine.logic.clocked if a.sources and a.sinks}
+        if accelerator is None and len(streaming) == 1:
+            accelerator = next(iter(streaming))
+        if accelerator not in streaming:
+            raise BoardError(f"{accelerator} is no accelerator between streams; choose from {', '.join(streaming)}")
+        chosen, activity = streaming[accelerator], self.machine.activity
+        source, sink = (next(iter(streams.values())).name for streams in (chosen.sources, chosen.sinks))
+        return measure(accelerator, activity, activity.beats(source), activity.beats(sink), words_in, words_out)
+
+    def timeline(self, first: int | None = None, last: int | None = None):
+        """A picture (matplotlib Figure) of register writes, transfers and stream words; see `timeline.draw`."""
+        from mlfpga.board.timeline import draw
+
+        self._need_cycles()
+        return draw(self.machine.activity, first, last)
+
+    def _need_cycles(self) -> None:
+        if not self.machine.activity.timed:
+            raise BoardError(
+                "cycles are unknown: no accelerator of this design runs as RTL, or one runs as a C simulation, which "
+                "has no clock; give the IP archives (--ip, or MLFPGA_IP in the environment)"
+            )
 
     def mmap(self, base_addr: int, length: int) -> RegisterWindow:
         """The registers from a physical address, as an array."""

@@ -165,6 +165,7 @@ class RtlAccelerator:
             self._taken[port] += taken
             self._queued[port] -= taken
             self._packets_in[port] += int(last.sum())
+            stream.taken_at = int(cycles[-1])
             self._activity.add_beats(stream.name, cycles, last)
         stream.room = max(CHAIN_DEPTH - stream.waiting, 0)
         return bool(taken)
