@@ -142,6 +142,7 @@ def write_wrapper(accelerator: Accelerator, input_type: str, output_type: str, p
     for template, file in (
         ("wrapper.h.j2", f"{accelerator.top}.h"),
         ("wrapper.cpp.j2", f"{accelerator.top}.cpp"),
+        ("testbench.cpp.j2", "testbench.cpp"),
         ("settings.tcl.j2", "settings.tcl"),
     ):
         (hls / file).write_text(environment.get_template(template).render(values))
