@@ -82,9 +82,11 @@ def _draw_transfers(axes: Axes, row: int, activity: Activity, channel: str, firs
     for transfer in activity.transfers:
         if transfer.channel == channel and transfer.end >= first and transfer.begin <= last:
             axes.plot([transfer.begin, transfer.end], [row, row], color="#444444", marker="|", markersize=10)
-            if transfer.end - transfer.begin > (last - first) / 6:
-                middle = (max(transfer.begin, first) + min(transfer.end, last)) / 2
-                axes.text(middle, row + 0.1, f"{transfer.nbytes:,} bytes", ha="center", va="bottom", fontsize=10)
+            begin, end = max(transfer.begin, first), min(transfer.end, last)
+            if end - begin > (last - first) / 6:
+                axes.text(
+                    (begin + end) / 2, row + 0.1, f"{transfer.nbytes:,} bytes", ha="center", va="bottom", fontsize=10
+                )
 
 
 def _draw_writes(axes: Axes, row: int, activity: Activity, first: int, last: int) -> None:
