@@ -57,10 +57,12 @@ def test_no_budget_is_faster_than_the_stream():
     choices = {
         8: {"a": {"reuse_factor": 100, "multipliers": 4}},
         64: {"a": {"reuse_factor": 10, "multipliers": 40}},
+        512: {"a": {"reuse_factor": 1, "multipliers": 400}},
     }
     (axis,) = evaluate.plot_reuse(choices, clock_mhz=100, words=20).axes
     pace, stream = axis.lines
-    assert pace.get_xdata().tolist() == [0.2, 1.0], "the layer would take 10 cycles, its words take 20"
+    assert pace.get_xdata().tolist() == [0.2, 0.2, 1.0], "the layer would take 10 cycles or 1, its words take 20"
+    assert pace.get_ydata().tolist() == [400, 40, 4], "the line goes from budget to budget, not to and fro"
     assert list(stream.get_xdata()) == [0.2, 0.2]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["stream: 20 words"]
 

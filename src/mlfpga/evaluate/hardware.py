@@ -50,14 +50,14 @@ def plot_reuse(choices: Mapping[int, Mapping[str, Mapping[str, int]]], clock_mhz
 
     The estimate of the initiation interval is the slowest layer's reuse factor, or `words` if that is larger.
     """
-    points = sorted(
+    points = [
         (
-            max(words, *(row["reuse_factor"] for row in table.values())),
-            sum(row["multipliers"] for row in table.values()),
+            max(words, *(row["reuse_factor"] for row in choices[budget].values())),
+            sum(row["multipliers"] for row in choices[budget].values()),
             budget,
         )
-        for budget, table in choices.items()
-    )
+        for budget in sorted(choices, reverse=True)
+    ]
     with figure(width=7.6, height=4.4) as (made, axis):
         cycles, multipliers, budgets = (np.array(column) for column in zip(*points, strict=True))
         axis.plot(cycles / clock_mhz, multipliers, **series_style(0))
@@ -94,5 +94,6 @@ def plot_agreement(reference, result, step: float, title: str = "C simulation ag
         axes[0].legend()
         axes[1].hist(difference, bins=41, **bar_style(0))
         axes[1].set_yscale("log")
+        axes[1].set_ylim(bottom=0.7)  # below a single logit, which is what one looks for
         axes[1].set(xlabel=f"difference (output steps of {step:g})", ylabel="logits (count, logarithmic)")
     return made
