@@ -202,3 +202,56 @@ def test_patience_must_be_a_number(monkeypatch):
     monkeypatch.setenv("MLFPGA_PATIENCE_CYCLES", "long")
     with pytest.raises(BoardError, match="MLFPGA_PATIENCE_CYCLES=long is not a number of cycles"):
         Machine()
+
+
+def test_accelerators_feed_each_other_and_the_slower_one_sets_the_pace(board, write_overlay, handoff_text, monkeypatch):
+    """DMA → accelerator_0 → accelerator_1 → DMA."""
+    second = "mlfpga:hls:second_axi:1.0"
+    library = Library(Core(free_running=True), Core(vlnv=second, free_running=True, latency=70))
+    monkeypatch.setattr(board, "library", library)
+    board.models.clear()
+    text = handoff_text().replace('BUSNAME="from_pl" NAME="m_axis"', 'BUSNAME="between" NAME="m_axis"')
+    interfaces = "".join(
+        f'<BUSINTERFACE BUSNAME="{bus}" NAME="{name}" TYPE="{role}" VLNV="xilinx.com:interface:axis:1.0"/>'
+        for bus, name, role in (("between", "s_axis", "TARGET"), ("from_pl", "m_axis", "INITIATOR"))
+    )
+    module = (
+        f'<MODULE FULLNAME="/accelerator_1" INSTANCE="accelerator_1" MODTYPE="second_axi" VLNV="{second}"><PARAMETERS/>'
+        f"<PORTS/><BUSINTERFACES>{interfaces}</BUSINTERFACES><MEMORYMAP/></MODULE>"
+    )
+    overlay = Overlay(str(write_overlay(text=text.replace("</MODULES>", f"{module}</MODULES>"))))
+    words = np.random.default_rng(7).integers(0, 1 << 32, 3000, dtype=np.uint32)
+    assert np.array_equal(exchange(overlay, words), words)
+    between = board.machine.activity.beats("accelerator_0.m_axis").cycles
+    given = board.machine.activity.beats("accelerator_1.m_axis").cycles
+    taken = board.machine.activity.beats("axi_dma_0.M_AXIS_MM2S").cycles
+    assert len(between) == len(given) == 3000
+    assert (given > between).all() and (between > taken).all()
+    assert given[-1] - given[0] < 20 * 3000
+
+
+def test_two_dmas_with_rtl_do_not_mix(board, write_overlay, handoff_text, monkeypatch):
+    second = handoff_text(dma="axi_dma_1", accelerator="accelerator_1", vlnv="mlfpga:hls:second_axi:1.0")
+    for old, new in (("to_pl", "to_pl_1"), ("from_pl", "from_pl_1"), ("0x80", "0x90")):
+        second = second.replace(old, new)
+    modules = second.split("<MODULES>")[1].split("<MODULE IS_PL")[0]
+    ranges = second.split("<MEMORYMAP>")[-1].split("</MEMORYMAP>")[0]
+    head, _, tail = handoff_text().rpartition("</MEMORYMAP>")
+    text = (head + ranges + "</MEMORYMAP>" + tail).replace("<MODULES>", "<MODULES>" + modules)
+    monkeypatch.setattr(board, "library", Library(Core(), Core(vlnv="mlfpga:hls:second_axi:1.0")))
+    board.models.clear()
+    overlay = Overlay(str(write_overlay(text=text)))
+    buffers = []
+    for number in (0, 1):
+        ip, dma = getattr(overlay, f"accelerator_{number}"), getattr(overlay, f"axi_dma_{number}")
+        send, receive = allocate(5, "u4"), allocate(5, "u4")
+        send[:] = np.arange(5)
+        ip.write(0x10, number + 2)
+        ip.write(0x00, 1)
+        dma.recvchannel.transfer(receive)
+        dma.sendchannel.transfer(send)
+        buffers.append((dma, receive))
+    for number, (dma, receive) in reversed(list(enumerate(buffers))):
+        dma.sendchannel.wait()
+        dma.recvchannel.wait()
+        assert receive.tolist() == [(number + 2) * n for n in range(5)]

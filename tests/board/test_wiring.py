@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from mlfpga.board import HandoffError
@@ -58,3 +60,22 @@ def test_a_missing_handoff_says_where_it_belongs(tmp_path):
         f"{tmp_path / 'overlay.hwh'} does not exist; pynq needs the hardware handoff beside the bitstream, "
         "with the same stem"
     )
+
+
+def test_the_first_clock_that_is_on_is_the_designs(tmp_path, handoff_text):
+    path = tmp_path / "design.hwh"
+    path.write_text(handoff_text())
+    assert read_design(path).clock == 0
+    off, on = 'PSU__FPGA_PL0_ENABLE" VALUE="1', 'PSU__FPGA_PL2_ENABLE" VALUE="0'
+    path.write_text(handoff_text().replace(off, off[:-1] + "0").replace(on, on[:-1] + "1"))
+    assert read_design(path).clock == 2
+
+
+def test_a_handoff_without_clocks_is_refused(tmp_path, handoff_text):
+    path = tmp_path / "design.hwh"
+    path.write_text(re.sub('<PARAMETER NAME="PSU__[^>]*>', "", handoff_text()))
+    with pytest.raises(HandoffError, match="design.hwh says nothing of the PL clocks"):
+        read_design(path).clock  # noqa: B018
+    path.write_text(handoff_text().replace('PSU__FPGA_PL0_ENABLE" VALUE="1"', 'PSU__FPGA_PL0_ENABLE" VALUE="0"'))
+    with pytest.raises(HandoffError, match="design.hwh turns no PL clock on"):
+        read_design(path).clock  # noqa: B018

@@ -98,7 +98,7 @@ class VirtualBoard(pynq.Device):
     def get_bitfile_metadata(self, bitfile_name: str, partial: bool = False) -> RuntimeMetadataParser:
         """What pynq knows about an overlay, read from the .hwh beside the bitstream or inside the .xsa."""
         handoff = find_handoff(Path(bitfile_name))
-        read_design(handoff).processor  # noqa: B018 - says what is wrong with the file before pynq trips over it
+        read_design(handoff).clock  # noqa: B018 - says what is wrong with the file before pynq trips over it
         try:
             parser = RuntimeMetadataParser(Metadata(input=handoff))
         except Exception as error:

@@ -126,7 +126,8 @@ class Machine:
         folder   of the bitstream; its `sim/<IP>/` or `sim/` is looked at last
         library  IP archives to simulate RTL from
         """
-        logic = assemble(design, models, library or IpLibrary(), folder, self.memory, pl_clock_mhz(self.bus))
+        mhz = pl_clock_mhz(self.bus, design.clock)
+        logic = assemble(design, models, library or IpLibrary(), folder, self.memory, mhz)
         for name in self._names:
             self.bus.detach(name)
         self.logic = logic

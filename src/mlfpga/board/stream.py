@@ -14,6 +14,7 @@ class Stream:
     ready      whether the sink would take words now
     room       how many it would take at most; None: as many as come
     since      the cycle at which the newest of the waiting words came, where the source has a clock
+    clocked    whether the source records the cycles at which words moved; else the sink does
     taken_at   the cycle at which the newest of the words that were taken went, where the sink has a clock
     withdrawn  how often the source withdrew what it offered
     """
@@ -23,6 +24,7 @@ class Stream:
         self.bits = bits
         self.ready = False
         self.room: int | None = None
+        self.clocked = False
         self.since = self.taken_at = 0
         self.withdrawn = -1
         self.clear()

@@ -93,6 +93,22 @@ class Design:
                 return module
         raise HandoffError(f"{self.path.name} has no processing system (zynq_ultra_ps_e); this board needs one")
 
+    @property
+    def clock(self) -> int:
+        """Number of the first PL clock that is on. Raises HandoffError if the file names none, or all are off."""
+        processor = self.processor
+        clocks = {n: processor.number(f"psu__fpga_pl{n}_enable", -1) for n in range(4)}
+        described = [f"psu__crl_apb__pl{n}_ref_ctrl__divisor0" for n in range(4)]
+        if -1 in clocks.values() or any(processor.number(name, -1) < 0 for name in described):
+            raise HandoffError(
+                f"{self.path.name} says nothing of the PL clocks (PSU__FPGA_PLn_ENABLE and their divisors); write "
+                " the handoff again from the whole block design"
+            )
+        for number, enabled in clocks.items():
+            if enabled:
+                return number
+        raise HandoffError(f"{self.path.name} turns no PL clock on, so the logic stands still; enable PL0 in the PS")
+
     def registers(self) -> list[tuple[Module, AddressRange]]:
         """IPs in the programmable logic that the processor reaches, with their ranges: one for each slave interface."""
         by_instance = {module.instance: module for module in self.modules}
