@@ -207,10 +207,31 @@ set_property -dict [list CONFIG.a_precision_type Single \\
 """
 
 
-@pytest.mark.parametrize("form", ["wrapper", "script"])
+VHDL = """
+ENTITY pipeline_fadd_ip IS
+  PORT (aclk : IN STD_LOGIC);
+END pipeline_fadd_ip;
+ARCHITECTURE arch OF pipeline_fadd_ip IS
+  COMPONENT floating_point_v7_1_8 IS
+    GENERIC (C_HAS_ADD : INTEGER);
+  END COMPONENT;
+BEGIN
+  U0 : floating_point_v7_1_8
+    GENERIC MAP (C_XDEVICEFAMILY => "zynq", C_HAS_ADD => 1, C_HAS_SUBTRACT => 0, C_HAS_B => 1, C_LATENCY => 3,
+      C_HAS_ACLKEN => 1, C_ACCUM_LSB => -31)
+    PORT MAP (aclk => aclk);
+END arch;
+"""
+
+
+@pytest.mark.parametrize("form", ["wrapper", "script", "vhdl"])
 def test_a_core_keeps_its_latency_under_stalls(tmp_path, form):
     files = {"hdl/verilog/pipeline.v": PIPELINE}
-    files |= {"hdl/ip/fadd_ip.v": WRAPPER} if form == "wrapper" else {"hdl/ip/fadd_ip.tcl": SCRIPT}
+    files |= {
+        "wrapper": {"hdl/ip/fadd_ip.v": WRAPPER},
+        "script": {"hdl/ip/fadd_ip.tcl": SCRIPT},
+        "vhdl": {"hdl/ip/fadd_ip.vhd": VHDL},
+    }[form]
     pins = {name: (role, stream(role, 32, keep=False)) for name, role in (("s_axis", "slave"), ("m_axis", "master"))}
     core = open_ip(write_ip(tmp_path, "pipeline", files, pins))
     values = np.random.default_rng(11).normal(size=200).astype(np.float32)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mlfpga.simulate.rtl.errors import RtlError
-from mlfpga.simulate.rtl.vendor import Core, cores_of_scripts, model_sources
+from mlfpga.simulate.rtl.vendor import Core, cores_of_scripts, cores_of_vhdl, model_sources
 
 _VERILOG, _HEADERS = {".v", ".sv"}, {".vh", ".svh"}
 # Folder of the ROM files beside the built library; the simulation starts in it, because HLS writes "./name.dat".
@@ -32,7 +32,7 @@ class Sources:
     verilog  Verilog and SystemVerilog, in the order of `component.xml`
     headers  files that others include
     data     ROM contents that the Verilog reads
-    cores    vendor cores that only a Tcl script describes
+    cores    vendor cores that only a Tcl script or a VHDL wrapper describes
     """
 
     folder: Path
@@ -63,12 +63,15 @@ def collect(folder: Path, top: str, files: list[tuple[str, str]], vlnv: str) -> 
             raise RtlError(f"{vlnv}: {name} is encrypted and there is no model for it; it cannot be simulated")
     if not any(re.search(rf"\bmodule\s+{re.escape(top)}\b", text) for text in texts.values()):
         raise RtlError(f"{vlnv}: none of its {len(verilog)} Verilog files holds the top module {top}; export it again")
+    modules = set(_modules(texts.values()))
+    cores = cores_of_scripts(sorted(folder.glob("hdl/**/*.tcl")), modules)
+    cores += cores_of_vhdl(sorted(folder.glob("hdl/ip/*.vhd")), modules)
     return Sources(
         folder=folder,
         verilog=verilog,
         headers=tuple(_listed_or_found(folder, names, _HEADERS)),
         data=tuple(_rom_files(folder, names, texts, vlnv)),
-        cores=tuple(cores_of_scripts(sorted(folder.glob("hdl/**/*.tcl")), set(_modules(texts.values())))),
+        cores=tuple(cores),
     )
 
 

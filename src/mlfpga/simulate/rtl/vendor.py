@@ -3,7 +3,7 @@
 Whatever the operation, an exported core is a thin wrapper around one module, `floating_point_v7_1_NN`, whose
 parameters say what it computes and how long it takes. One behavioural module under that name serves them all
 (`floating_point.sv`); its arithmetic is in `floating_point.cpp`. Before it is exported, a core is only a Tcl script;
-for such a one the wrapper is written here.
+Vivado HLS exported it in VHDL even beside Verilog. For such a one the wrapper is written here.
 """
 
 import re
@@ -15,7 +15,7 @@ from mlfpga.simulate.rtl.errors import RtlError
 
 _HERE = Path(__file__).parent
 _MODULE = re.compile(r"\bfloating_point_v7_\d+_?\w*(?=\s*#\s*\()")
-_INSTANCE = re.compile(r"\b(floating_point_v7_\w+)\s*#\s*\((.*?)\)\s*\w+\s*\(", re.DOTALL)
+_INSTANCE = re.compile(r"\b(floating_point_(?:v7_\w+|model))\s*#\s*\((.*?)\)\s*\w+\s*\(", re.DOTALL)
 _PARAMETER = re.compile(r"\.\s*(C_\w+)\s*\(\s*([^()]*?)\s*\)")
 # Functions of the operator that the model does not compute.
 _UNKNOWN = (
@@ -61,7 +61,7 @@ _USED = (
 
 @dataclass(frozen=True)
 class Core:
-    """A floating-point core as a Tcl script describes it: its module's name and its parameters."""
+    """A floating-point core as a Tcl script or a VHDL wrapper describes it: its module's name and its parameters."""
 
     module: str
     parameters: tuple[tuple[str, int], ...]
@@ -100,6 +100,19 @@ def _model(name: str, parameters: list[str]) -> str:
     declared = ",\n    ".join(f"parameter {parameter} = {_DEFAULTS.get(parameter, 0)}" for parameter in parameters)
     template = (_HERE / "floating_point.sv").read_text()
     return template.replace("module floating_point", f"module {name}").replace("/* parameters */", declared)
+
+
+def cores_of_vhdl(wrappers: list[Path], known: set[str]) -> list[Core]:
+    """The floating-point cores whose wrapper is VHDL and that no Verilog file holds."""
+    cores = []
+    for wrapper in wrappers:
+        text = wrapper.read_text("latin-1")
+        entity = re.search(r"^\s*entity\s+(\w+)\s+is\b", text, re.IGNORECASE | re.MULTILINE)
+        if entity is None or entity[1] in known or not re.search(r"\bfloating_point_v7_\d", text):
+            continue
+        parameters = {name.upper(): int(value) for name, value in re.findall(r"\b(C_\w+)\s*=>\s*(-?\d+)", text)}
+        cores.append(Core(entity[1], tuple(sorted(parameters.items()))))
+    return cores
 
 
 def cores_of_scripts(scripts: list[Path], known: set[str]) -> list[Core]:
@@ -203,7 +216,7 @@ def _format(settings: dict[str, str], port: str, default: tuple[int, int]) -> tu
 
 
 def _wrapper(core: Core) -> str:
-    widths = dict(core.parameters)
+    widths = {**_DEFAULTS, **dict(core.parameters)}
     parameters = ", ".join(f".{name}({value})" for name, value in core.parameters)
     inputs = ["aclk", "aclken", "aresetn"]
     ports = [f"input wire {name}" for name in inputs]
