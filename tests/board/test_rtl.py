@@ -102,6 +102,33 @@ def test_a_missing_tlast_and_a_full_buffer_are_told(load):
     assert "given 5 words at m_axis (none with TLAST)" in str(stalled.value)
 
 
+@pytest.mark.filterwarnings("ignore::mlfpga.board.BoardWarning")
+def test_a_buffer_that_was_never_allocated_is_told(load, board):
+    overlay, _ = load()
+    for offset, value in ((0x30, 1), (0x48, 0x1000_0000), (0x58, 40)):
+        overlay.axi_dma_0.write(offset, value)
+    with pytest.raises(StalledError) as stalled:
+        while not overlay.axi_dma_0.read(0x34) & 2:
+            pass
+    assert "waits for TLAST: 0 of 40 bytes came; its 40 bytes at 0x10000000 are not inside one buffer" in str(
+        stalled.value
+    )
+
+
+def test_a_bundle_may_bring_an_ip_archive(board, write_overlay, monkeypatch, tmp_path):
+    library = Library()
+    opened = []
+    library.open = lambda place: opened.append(place) or Core()
+    monkeypatch.setattr(board, "library", library)
+    board.models.clear()
+    (tmp_path / "sim").mkdir()
+    (tmp_path / "sim" / "simulation.json").write_text('{"kind": "rtl", "ip": "mixer.zip"}')
+    overlay = Overlay(str(write_overlay()))
+    overlay.accelerator_0.write(0x00, 1)
+    assert exchange(overlay, range(5)).tolist() == list(range(5))
+    assert opened == [tmp_path / "sim" / "mixer.zip"]
+
+
 def test_rtl_that_never_answers_ends_after_the_patience(load):
     overlay, _ = load(answers=False, keeps_counting=True)
     overlay.accelerator_0.write(0x00, 1)

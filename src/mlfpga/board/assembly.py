@@ -16,7 +16,7 @@ from mlfpga.board.memory import Memory
 from mlfpga.board.rtl import RtlAccelerator, RtlPort
 from mlfpga.board.stream import Stream
 from mlfpga.board.wiring import AddressRange, Design, Link, Module
-from mlfpga.simulate import SimulationError, load
+from mlfpga.simulate import SimulationError, load, read_description
 
 _DMA, _INTERRUPTS = "axi_dma", "axi_intc"
 # What surrounds accelerators in every design: it is modelled elsewhere, or it has nothing to compute.
@@ -91,10 +91,15 @@ def _processes_streams(module: Module, links: list[Link]) -> bool:
 
 
 def _core(module: Module, library: IpLibrary, folder: Path) -> Any | None:
-    """The RTL of an IP: from an archive, or from its own folder beside the bitstream."""
+    """The RTL of an IP: from an archive, or from the bundle's `sim/<IP>/` or `sim/`."""
     core = library.find(module.vlnv)
-    own = folder / "sim" / module.name
-    return library.open(own) if core is None and (own / "component.xml").exists() else core
+    if core is not None:
+        return core
+    for place in (folder / "sim" / module.name, folder / "sim"):
+        if (place / "simulation.json").exists():
+            description = read_description(place)
+            return library.open(place / description.get("ip", "ip")) if description.get("kind") == "rtl" else None
+    return None
 
 
 def _simulation(module: Module, sim: Path) -> Model:

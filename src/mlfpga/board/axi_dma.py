@@ -265,7 +265,14 @@ class Channel:
             return f"{who} is halted; {self._how_to_run()}"
         if not self._busy:
             return f"{who} is idle" if self.idle else f"{who} runs, but no transfer was given to it"
-        return f"{who} {self._progress()}"
+        return f"{who} {self._progress()}{self._whose_buffer()}"
+
+    def _whose_buffer(self) -> str:
+        """A warning if the transfer's memory belongs to no buffer."""
+        address, nbytes = self._memory_span()
+        if self._memory.buffer_of(address, nbytes) is not None:
+            return ""
+        return f"; its {nbytes:,} bytes at {address:#x} are not inside one buffer of pynq.allocate()"
 
     def _port(self, settings: DmaSettings) -> tuple[int, tuple[tuple[int, int], ...]]:
         """Alignment in bytes and reachable ranges of this channel's memory port."""
@@ -277,6 +284,10 @@ class Channel:
 
     def advance(self) -> bool:
         """Move what can move now; whether anything did."""
+        raise NotImplementedError
+
+    def _memory_span(self) -> tuple[int, int]:
+        """Address and bytes of the transfer under way."""
         raise NotImplementedError
 
     def _ended(self) -> int:
@@ -319,6 +330,9 @@ class SendChannel(Channel):
             return False
         self._complete()
         return True
+
+    def _memory_span(self) -> tuple[int, int]:
+        return self.address, self.length
 
     def _ended(self) -> int:
         return max(self.stream.taken_at, self._began)
@@ -378,6 +392,9 @@ class ReceiveChannel(Channel):
         else:
             self._open()
         return True
+
+    def _memory_span(self) -> tuple[int, int]:
+        return self._start_address, self._room
 
     def _ended(self) -> int:
         return max(self.stream.since, self._began) + WRITE_LATENCY

@@ -235,16 +235,31 @@ def work_board_jupyter(chosen: argparse.Namespace) -> int:
 
 
 def board_environment(chosen: argparse.Namespace) -> dict[str, str]:
-    """What tells the board's kernel which IP archives to simulate, and where waveforms go."""
+    """What tells the board's kernel which IP archives to simulate, and where waveforms go.
+
+    The simulations are built here, so that what is wrong with an archive is said before a notebook runs, and nothing
+    of the building stands among the notebook's outputs.
+    """
     import os
 
+    environment = {}
     if chosen.ip:
-        from mlfpga.simulate.rtl import open_ip
+        build_simulations(chosen.ip, traced=chosen.trace is not None)
+        environment["MLFPGA_IP"] = os.pathsep.join(str(archive.resolve()) for archive in chosen.ip)
+    if chosen.trace:
+        environment["MLFPGA_TRACE"] = str(chosen.trace.resolve())
+    return environment
 
-        for archive in chosen.ip:
-            open_ip(archive)  # says here and now what is wrong with one
-    environment = {"MLFPGA_IP": os.pathsep.join(str(archive.resolve()) for archive in chosen.ip)} if chosen.ip else {}
-    return environment | ({"MLFPGA_TRACE": str(chosen.trace.resolve())} if chosen.trace else {})
+
+def build_simulations(archives: list[Path], traced: bool) -> None:
+    """Build the simulation of each IP archive into the cache, where the board's kernel finds it."""
+    import tempfile
+
+    from mlfpga.simulate.rtl import RtlSimulation, open_ip
+
+    with tempfile.TemporaryDirectory() as folder:
+        for archive in archives:
+            RtlSimulation(open_ip(archive), trace=Path(folder) / "trace.fst" if traced else None).close()
 
 
 def work_board_info(chosen: argparse.Namespace) -> None:

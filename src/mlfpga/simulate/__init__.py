@@ -12,7 +12,7 @@ from mlfpga.simulate.rtl import RtlModel
 
 _KINDS = {"csim": CSimulation, "rtl": RtlModel}
 
-__all__ = ["CSimulation", "RtlModel", "SimulationError", "StreamModel", "load"]
+__all__ = ["CSimulation", "RtlModel", "SimulationError", "StreamModel", "load", "read_description"]
 
 
 def load(folder: Path | str) -> StreamModel:
