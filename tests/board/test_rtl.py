@@ -282,3 +282,10 @@ def test_two_dmas_with_rtl_do_not_mix(board, write_overlay, handoff_text, monkey
         dma.sendchannel.wait()
         dma.recvchannel.wait()
         assert receive.tolist() == [(number + 2) * n for n in range(5)]
+
+
+def test_the_next_overlay_ends_the_simulations_of_the_last(load, board, write_overlay, mixer):
+    _, simulation = load()
+    board.models["accelerator_0"] = mixer()
+    Overlay(str(write_overlay()))
+    assert simulation.closed

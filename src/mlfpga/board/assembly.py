@@ -208,9 +208,9 @@ def _rtl(
 
 
 def _start_register(core: Any) -> tuple[str, int] | None:
-    """(interface, offset) of the register that starts the accelerator, as Vitis HLS describes it (AP_START)."""
+    """(interface, offset) of the register that starts the accelerator: CTRL, with AP_START, as Vitis HLS names them."""
     for interface in core.registers.values():
         for register in interface.registers:
-            if any(field.name == "AP_START" for field in register.fields):
+            if register.name == "CTRL" or any(field.name == "AP_START" for field in register.fields):
                 return interface.name, register.offset
     return None

@@ -3,6 +3,7 @@
 Everything above it is pynq as installed: Overlay, allocate, MMIO, Clocks and the drivers are not patched.
 """
 
+import atexit
 import weakref
 from pathlib import Path
 
@@ -49,6 +50,7 @@ class VirtualBoard(pynq.Device):
         self.capabilities = {"MEMORY_MAPPED": True}
         self.virtual = True
         self.machine = Machine()
+        atexit.register(self.machine.close)
         self.models: dict[str, Model] = {}
         self.library: IpLibrary | None = None
 

@@ -10,7 +10,7 @@ from mlfpga.board.rtl import Simulation
 IP_VARIABLE = "MLFPGA_IP"
 """Archives or folders of IPs, separated as in PATH."""
 TRACE_VARIABLE = "MLFPGA_TRACE"
-"""Folder for the waveforms, one file per accelerator; without it none is written."""
+"""Folder for the waveforms (VCD, which every viewer opens), one per accelerator; without it none is written."""
 
 
 class IpLibrary:
@@ -47,7 +47,7 @@ class IpLibrary:
         if self.trace is None:
             return RtlSimulation(core)
         self.trace.mkdir(parents=True, exist_ok=True)
-        return RtlSimulation(core, trace=self.trace / f"{name.replace('/', '_')}.fst")
+        return RtlSimulation(core, trace=self.trace / f"{name.replace('/', '_')}.vcd")
 
     def _open(self) -> list[Any]:
         if self._cores is None:

@@ -126,6 +126,7 @@ class Machine:
         folder   of the bitstream; its `sim/<IP>/` or `sim/` is looked at last
         library  IP archives to simulate RTL from
         """
+        self.close()  # before the next ones open waveforms of the same names
         mhz = pl_clock_mhz(self.bus, design.clock)
         logic = assemble(design, models, library or IpLibrary(), folder, self.memory, mhz)
         for name in self._names:
@@ -140,6 +141,12 @@ class Machine:
         self._names = {name for name, _, _ in logic.ports}
         for name, entry, device in logic.ports:
             self.bus.attach(name, entry.first, entry.size, device)
+
+    def close(self) -> None:
+        """End the simulations of RTL and finish their waveforms."""
+        for accelerator in self._clocked:
+            accelerator.close()
+        self._clocked = []
 
     def explain(self) -> list[str]:
         """What each part of the programmable logic is doing, one sentence each."""

@@ -40,6 +40,8 @@ class Simulation(Protocol):
 
     def stamps(self, port: str, first: int = 0) -> np.ndarray: ...
 
+    def close(self) -> None: ...
+
 
 class Progress(NamedTuple):
     """Whether a word moved, and whether the logic stands still until somebody acts."""
@@ -127,6 +129,10 @@ class RtlAccelerator:
         took = [self._take(port, stream) for port, stream in self.sources.items()]
         gave = [self._give(port, stream) for port, stream in self.sinks.items()]
         return Progress(any(took + gave), ended.stop == "still")
+
+    def close(self) -> None:
+        """End the simulation; its waveform is whole then."""
+        self.simulation.close()
 
     def spend(self) -> None:
         """The program waited for what the clock ran, though no word moved."""

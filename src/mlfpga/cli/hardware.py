@@ -98,7 +98,7 @@ mlfpga board info
             metavar="ARCHIVE",
             help="IP archive (.zip) or folder with component.xml, to simulate its RTL; can be repeated",
         )
-        verb.add_argument("--trace", type=Path, metavar="FOLDER", help="write a waveform for each of these IPs")
+        verb.add_argument("--trace", type=Path, metavar="FOLDER", help="write a waveform (VCD) for each of these IPs")
     add_verb(board, "info", "Say which board environment and kernel are in use", work_board_info)
 
 
@@ -259,7 +259,7 @@ def build_simulations(archives: list[Path], traced: bool) -> None:
 
     with tempfile.TemporaryDirectory() as folder:
         for archive in archives:
-            RtlSimulation(open_ip(archive), trace=Path(folder) / "trace.fst" if traced else None).close()
+            RtlSimulation(open_ip(archive), trace=Path(folder) / "trace.vcd" if traced else None).close()
 
 
 def work_board_info(chosen: argparse.Namespace) -> None:

@@ -1,0 +1,71 @@
+"""`mlfpga board run NOTEBOOK --ip ARCHIVE`: somebody else's notebook and IP, with a design of our own writing."""
+
+import importlib.util
+import json
+from pathlib import Path
+
+import pytest
+
+from mlfpga import cli
+
+TESTS = Path(__file__).parents[1]
+
+nbformat = pytest.importorskip("nbformat")
+kernelspec = pytest.importorskip("jupyter_client.kernelspec")
+
+
+def helper(path: str):
+    """A module of another room's tests."""
+    spec = importlib.util.spec_from_file_location(Path(path).stem, TESTS / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture
+def archive(tmp_path):
+    """The doubler: four words a sample, each times two plus 3, 1, 4, 1."""
+    if "aup-zu3-virtual" not in kernelspec.find_kernel_specs():
+        pytest.skip("the board's kernel is not installed; `make` installs it")
+    return helper("simulate/rtl/small_ips.py").doubler(tmp_path / "doubler")
+
+
+@pytest.fixture
+def notebook(archive, tmp_path):
+    """A notebook in a folder with an overlay, which it names without a path."""
+    from mlfpga.simulate.rtl import open_ip
+
+    (tmp_path / "overlay.hwh").write_text(helper("board/conftest.py").handoff(vlnv=open_ip(archive).vlnv))
+    (tmp_path / "overlay.bit").write_bytes(b"logic")
+    code = """\
+from pynq import Overlay, allocate
+overlay = Overlay("overlay.bit")
+send, receive = allocate(4, "u4"), allocate(4, "u4")
+send[:] = [1, 2, 3, 4]
+overlay.accelerator_0.write(0, 1)
+overlay.axi_dma_0.sendchannel.transfer(send)
+overlay.axi_dma_0.recvchannel.transfer(receive)
+overlay.axi_dma_0.recvchannel.wait()
+print(receive)"""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbformat.write(made, tmp_path / "theirs.ipynb")
+    return tmp_path / "theirs.ipynb"
+
+
+@pytest.mark.slow
+def test_it_runs_unchanged_in_its_own_folder_and_nothing_else_is_printed(notebook, archive, tmp_path, capsys):
+    executed, waves = tmp_path / "executed.ipynb", tmp_path / "waves"
+    before = notebook.read_bytes()
+    arguments = ["--ip", str(archive), "--output", str(executed), "--trace", str(waves)]
+    assert cli.main(["board", "run", str(notebook), *arguments]) == 0, capsys.readouterr().err
+    outputs = json.loads(executed.read_text())["cells"][0]["outputs"]
+    assert ["".join(o["text"]) for o in outputs if o["output_type"] == "stream"] == ["[ 5  5 10  9]\n"]
+    assert (waves / "accelerator_0.vcd").stat().st_size > 0
+    assert notebook.read_bytes() == before
+
+
+def test_an_archive_that_is_none_is_told_before_anything_runs(tmp_path, capsys):
+    (tmp_path / "theirs.ipynb").write_text("{}")
+    (tmp_path / "ip.zip").write_text("no zip")
+    assert cli.main(["board", "run", str(tmp_path / "theirs.ipynb"), "--ip", str(tmp_path / "ip.zip")]) == 1
+    assert "ip.zip is not a zip archive" in capsys.readouterr().err
