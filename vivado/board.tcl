@@ -1,8 +1,9 @@
 # The AUP-ZU3 as the Zynq UltraScale+ processing system (PS) must know it, so that no board files are needed.
 #
-# Only what the PS needs is set: reference clock, DDR4, boot card, console, one clock for the logic, one port each way.
-# Under PYNQ the boot image has started the PS long before an overlay is loaded; DDR and pins matter to whoever boots
-# from the exported hardware platform. Values: the board's public base design, github.com/Xilinx/AUP-ZU3.
+# Under PYNQ the boot image has started the PS long before an overlay is loaded: of what stands here only the clock and
+# the ports matter to an overlay. Reference clock, DDR4, boot card and console are the board's own all the same, so that
+# the exported hardware platform is true; an image of your own would also need USB and more, from the board files.
+# Values: the board's public base designs, github.com/Xilinx/AUP-ZU3 and github.com/RealDigitalOrg/aup-zu3-bsp.
 
 # Returns the list of CONFIG.* names and values for a PS cell.
 #   variant:   8GB (four x8 chips) or 4GB (two x16 chips)
@@ -45,6 +46,8 @@ proc board_memory {variant} {
         CONFIG.PSU__DDRC__ROW_ADDR_COUNT        17 \
         CONFIG.PSU__DDRC__COL_ADDR_COUNT        10 \
         CONFIG.PSU__DDRC__RANK_ADDR_COUNT       0 \
+        CONFIG.PSU__DDRC__BRC_MAPPING           "BANK_ROW_COL" \
+        CONFIG.PSU__DDRC__DDR4_ADDR_MAPPING     1 \
         CONFIG.PSU__DDRC__CL                    17 \
         CONFIG.PSU__DDRC__CWL                   16 \
         CONFIG.PSU__DDRC__T_RCD                 17 \

@@ -21,6 +21,7 @@ proc build {} {
     run_and_wait impl_1 -to_step write_bitstream
     announce "reports"
     write_reports
+    require_timing
     announce "overlay"
     export_overlay
     puts "mlfpga: done: [file join $settings(output_folder) $settings(overlay_name)].bit"
@@ -35,7 +36,8 @@ proc open_new_project {} {
     global settings
     create_project -force $settings(design_name) $settings(project_folder) -part $settings(part)
     if {$settings(ip_repository) ne ""} {
-        set_property ip_repo_paths [list $settings(ip_repository)] [current_project]
+        # A relative path would start at the project's folder.
+        set_property ip_repo_paths [list [file normalize $settings(ip_repository)]] [current_project]
         update_ip_catalog -rebuild
     }
 }
@@ -49,11 +51,12 @@ proc generate_sources {} {
     update_compile_order -fileset sources_1
 }
 
-# launch_runs returns before the run has ended, and wait_on_run says nothing of failure: ask the run itself.
+# launch_runs returns before the run has ended, and what wait_on_runs says of failure differs between versions (some raise
+# an error even for a run that only misses timing): ask the run itself.
 proc run_and_wait {run args} {
     global settings
     launch_runs $run {*}$args -jobs $settings(jobs)
-    wait_on_run $run
+    catch {wait_on_runs $run}
     if {[get_property PROGRESS [get_runs $run]] ne "100%"} {
         error "$run failed: [get_property STATUS [get_runs $run]]; see [get_property DIRECTORY [get_runs $run]]/runme.log"
     }
@@ -66,6 +69,29 @@ proc write_reports {} {
     report_utilization -file [file join $settings(output_folder) utilization.rpt]
     report_timing_summary -file [file join $settings(output_folder) timing.rpt]
     report_power -file [file join $settings(output_folder) power.rpt]
+}
+
+# A run that misses timing is "complete" all the same. Its overlay may compute wrong results now and then.
+proc require_timing {} {
+    global settings
+    set run [get_runs impl_1]
+    set setup [get_property STATS.WNS $run]
+    set hold [get_property STATS.WHS $run]
+    set missed [string match "*Failed Timing*" [get_property STATUS $run]]
+    foreach slack [list $setup $hold] {
+        if {$slack ne "" && $slack < 0} {
+            set missed 1
+        }
+    }
+    if {!$missed} {
+        return
+    }
+    set found "timing is not met (worst slack: setup $setup ns, hold $hold ns)"
+    if {$settings(require_timing)} {
+        set report [file join $settings(output_folder) timing.rpt]
+        error "$found: see $report; lower settings(clock_mhz), or give the slowest layer a larger reuse factor"
+    }
+    puts "mlfpga: warning: $found"
 }
 
 proc export_overlay {} {

@@ -16,6 +16,9 @@ set settings(stream_bits) 32
 # Clock of everything in the programmable logic, in MHz.
 set settings(clock_mhz) 100
 
+# 1: an overlay that misses timing is an error; 0: it is exported all the same, with a warning.
+set settings(require_timing) 1
+
 # The board: its part, and how much DDR4 it carries (8GB or 4GB). Board files are not needed.
 set settings(part)          "xczu3eg-sfvc784-2-e"
 set settings(board_variant) "8GB"
@@ -39,7 +42,7 @@ foreach name [array names settings] {
         error "settings: unknown name \"$name\"; choose from [lsort $known_settings]"
     }
 }
-foreach {name choices} {stream_bits {32 64} board_variant {8GB 4GB}} {
+foreach {name choices} {stream_bits {32 64} board_variant {8GB 4GB} require_timing {0 1}} {
     if {$settings($name) ni $choices} {
         error "settings: $name \"$settings($name)\" is not supported; choose from $choices"
     }

@@ -287,3 +287,24 @@ def test_errors_are_left_to_check_if_asked(run, seed_fault):
     build, _ = seed_fault(DESIGN, "CONFIG.c_include_sg               0", "CONFIG.c_include_sg               1")
     design = run(build, check=False)
     assert "error" in {finding.severity for finding in design.check()}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "found"),
+    [
+        ("[get_property STATS.WNS $run]", "-0.312", "setup -0.312 ns, hold  ns"),
+        ("[get_property STATS.WHS $run]", "-0.004", "setup  ns, hold -0.004 ns"),
+        ("[get_property STATUS $run]]", '"write_bitstream Complete, Failed Timing!"]', "setup  ns, hold  ns"),
+    ],
+)
+def test_an_overlay_that_misses_timing_is_an_error_or_a_warning_if_asked(run, seed_fault, old, new, found):
+    build, _ = seed_fault("build.tcl", old, new)
+    with pytest.raises(ScriptError) as caught:
+        run(build)
+    assert caught.value.message == (
+        f"timing is not met (worst slack: {found}): see vivado_output/timing.rpt; lower settings(clock_mhz), or give "
+        "the slowest layer a larger reuse factor"
+    )
+    output = run(build, require_timing=0).output
+    assert f"mlfpga: warning: timing is not met (worst slack: {found})" in output
+    assert output[-1].startswith("mlfpga: done")
