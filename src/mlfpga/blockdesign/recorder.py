@@ -17,6 +17,8 @@ from mlfpga.blockdesign.sandbox import CommandError
 VIVADO_VERSION = "2024.1"
 
 _UNITS = {"K": 10, "M": 20, "G": 30}
+# Options that every command of Vivado takes.
+_COMMON = ("-quiet", "-verbose")
 
 
 def parse_options(words, flags=(), valued=()):
@@ -25,7 +27,7 @@ def parse_options(words, flags=(), valued=()):
     >>> parse_options(["-force", "demo", "-part", "xczu3eg"], flags=["-force"], valued=["-part"])
     ({'-force': True, '-part': 'xczu3eg'}, ['demo'])
     """
-    options, rest, words = {}, [], list(words)
+    options, rest, words, flags = {}, [], list(words), (*flags, *_COMMON)
     while words:
         word = words.pop(0)
         if word in flags:
@@ -76,7 +78,7 @@ class Recorder:
         return VIVADO_VERSION
 
     def create_project(self, *words):
-        options, names = parse_options(words, flags=["-force", "-in_memory"], valued=["-part"])
+        options, names = parse_options(words, flags=["-force", "-in_memory", "-ip"], valued=["-part"])
         self._project = names[0] if names else "project_1"
         self._folder = names[1] if len(names) > 1 else self._project
         self.design.part = options.get("-part", "")
@@ -84,37 +86,40 @@ class Recorder:
         return self._project
 
     def current_project(self, *words):
-        self._need(self._project, "there is no open project; create_project makes one")
+        options, _ = parse_options(words)
+        self._need(self._project or "-quiet" in options, "there is no open project; create_project makes one")
         return self._project
 
     def set_param(self, name, value):
         self._properties["param", name] = value
 
     def update_ip_catalog(self, *words):
-        parse_options(words, flags=["-rebuild"])
+        parse_options(words, flags=["-rebuild"], valued=["-repo_path"])
 
     def get_ipdefs(self, *words):
-        options, patterns = parse_options(words, flags=["-all", "-quiet"])
+        _, patterns = parse_options(words, flags=["-all"])
         patterns = patterns[0].split() if patterns else ["*"]
         return [vlnv for vlnv in self._catalogue if any(fnmatch.fnmatchcase(vlnv, p) for p in patterns)]
 
     def set_property(self, *words):
-        options, rest = parse_options(words, valued=["-dict"])
+        options, rest = parse_options(words, valued=["-dict", "-name", "-value", "-objects"])
+        rest = [options[name] for name in ("-name", "-value") if name in options] + rest
+        rest += [options["-objects"]] if "-objects" in options else []
         if "-dict" in options:
             pairs, objects = self._split(options["-dict"]), rest
             if len(pairs) % 2:
                 raise CommandError(f"-dict has {len(pairs)} words; it needs names and values in turn")
             properties = list(zip(pairs[::2], pairs[1::2], strict=True))
         else:
-            if len(rest) != 3:
-                raise CommandError("expected a name, a value and an object")
+            if len(rest) < 3:
+                raise CommandError("expected a name, a value and one or more objects")
             properties, objects = [(rest[0], rest[1])], rest[2:]
         for item in self._objects(objects):
             for name, value in properties:
                 self._set(item, name, value)
 
     def get_property(self, *words):
-        _, (name, item) = parse_options(words, flags=["-quiet"])
+        _, (name, item) = parse_options(words)
         cell = self.design.cells.get(item.lstrip("/"))
         if cell and name.upper().startswith("CONFIG."):
             return cell.values.get(name[7:], "")
@@ -128,7 +133,7 @@ class Recorder:
 
     def create_bd_design(self, *words):
         self._need(self._project, "there is no open project; create_project makes one")
-        _, (name,) = parse_options(words)
+        _, (name,) = parse_options(words, valued=["-dir"])
         self.design.name = name
         return name
 
@@ -147,7 +152,7 @@ class Recorder:
         return f"/{name}"
 
     def get_bd_cells(self, *words):
-        options, patterns = parse_options(words, flags=["-quiet"])
+        options, patterns = parse_options(words)
         names = self._split(patterns[0]) if patterns else ["*"]
         found = [f"/{cell}" for name in names for cell in fnmatch.filter(self.design.cells, name.lstrip("/"))]
         if not found and "-quiet" not in options:
@@ -197,12 +202,12 @@ class Recorder:
     # Commands: addresses.
 
     def get_bd_addr_spaces(self, *words):
-        options, patterns = parse_options(words, flags=["-quiet"])
+        options, patterns = parse_options(words)
         paths = [f"/{cell.name}/{space}" for cell in self.design.cells.values() for space in cell.shape.spaces]
         return self._matching(paths, patterns, options, "address space")
 
     def get_bd_addr_segs(self, *words):
-        options, patterns = parse_options(words, flags=["-quiet"])
+        options, patterns = parse_options(words)
         paths = [f"/{cell.name}/{path}" for cell in self.design.cells.values() for path in cell.shape.segments]
         return self._matching(paths, patterns, options, "address segment")
 
@@ -222,26 +227,26 @@ class Recorder:
     # Commands: what follows the block design. They leave the files that Vivado would.
 
     def regenerate_bd_layout(self, *words):
-        parse_options(words)
+        parse_options(words, flags=["-routing"], valued=["-hierarchy", "-layout_file"])
 
     def validate_bd_design(self, *words):
-        parse_options(words, flags=["-force"])
+        parse_options(words, flags=["-force", "-include_pfm"], valued=["-design"])
 
     def save_bd_design(self, *words):
         self._properties[f"{self.design.name}.bd", "NAME"] = self.design.name
 
     def get_files(self, *words):
-        _, (pattern,) = parse_options(words, flags=["-quiet"])
-        if pattern != f"{self.design.name}.bd":
-            raise CommandError(f'there is no file "{pattern}" in the project')
-        return [pattern]
+        options, (pattern,) = parse_options(words)
+        file = f"{self.design.name}.bd"
+        found = [file] if fnmatch.fnmatchcase(file, Path(pattern).name) else []
+        self._need(found or "-quiet" in options, f'there is no file "{pattern}" in the project')
+        return found
 
     def generate_target(self, *words):
-        sources = Path(self._folder, f"{self._project}.gen", "sources_1", "bd", self.design.name)
-        self._wrote(sources / "hw_handoff" / f"{self.design.name}.hwh")
+        self._generate()
 
     def make_wrapper(self, *words):
-        options, _ = parse_options(words, flags=["-top", "-import", "-force"], valued=["-files"])
+        parse_options(words, flags=["-top", "-import", "-force"], valued=["-files", "-fileset"])
         self._done.add("wrapper")
         return f"{self.design.name}_wrapper.v"
 
@@ -252,42 +257,50 @@ class Recorder:
         parse_options(words, valued=["-fileset"])
 
     def get_runs(self, *words):
-        _, (name,) = parse_options(words, flags=["-quiet"])
-        if name not in ("synth_1", "impl_1"):
-            raise CommandError(f'there is no run "{name}"; a new project has synth_1 and impl_1')
-        return name
+        options, patterns = parse_options(words)
+        names = self._split(patterns[0]) if patterns else ["*"]
+        found = [run for name in names for run in fnmatch.filter(["synth_1", "impl_1"], name)]
+        if not found and "-quiet" not in options:
+            raise CommandError(f'there is no run "{patterns[0]}"; a new project has synth_1 and impl_1')
+        return found
 
     def launch_runs(self, *words):
-        options, (run,) = parse_options(words, flags=["-force"], valued=["-jobs", "-to_step"])
-        self.get_runs(run)
+        options, names = parse_options(words, flags=["-force"], valued=["-jobs", "-to_step", "-dir"])
+        self._need(names, "which run? A new project has synth_1 and impl_1")
         self._need("wrapper" in self._done, "the design has no top module; make_wrapper makes one")
-        folder = self._resolved(Path(self._folder, f"{self._project}.runs", run))
-        self._properties[run, "PROGRESS"] = "100%"
-        self._properties[run, "STATUS"] = "dry run"
-        self._properties[run, "DIRECTORY"] = str(folder)
-        if options.get("-to_step") == "write_bitstream":
-            self._wrote(folder / f"{self.design.name}_wrapper.bit")
+        self._generate()
+        for run in [run for name in names for run in self.get_runs(name)]:
+            folder = self._resolved(Path(self._folder, f"{self._project}.runs", run))
+            told = {"PROGRESS": "100%", "STATUS": "dry run", "DIRECTORY": str(folder)}
+            told |= {"STATS.WNS": "", "STATS.WHS": ""}  # no slack: nothing was timed
+            self._properties |= {(run, name): value for name, value in told.items()}
+            if run == "impl_1" and options.get("-to_step") == "write_bitstream":
+                self._wrote(folder / f"{self.design.name}_wrapper.bit")
 
     def wait_on_run(self, *words):
         parse_options(words, valued=["-timeout"])
 
     def wait_on_runs(self, *words):
-        parse_options(words, valued=["-timeout"])
+        parse_options(words, valued=["-timeout", "-exit_condition"])
 
     def open_run(self, *words):
         parse_options(words, valued=["-name"])
 
     def report_utilization(self, *words):
-        self._report(words, ["-hierarchical"])
+        self._report(words, ["-hierarchical"], ["-hierarchical_depth"])
 
     def report_timing_summary(self, *words):
-        self._report(words, [])
+        flags = ["-setup", "-hold", "-report_unconstrained", "-warn_on_violation", "-datasheet", "-input_pins"]
+        valued = ["-delay_type", "-max_paths", "-nworst", "-path_type", "-slack_lesser_than", "-significant_digits"]
+        self._report(words, [*flags, "-unique_pins", "-routable_nets", "-no_detailed_paths"], valued)
 
     def report_power(self, *words):
-        self._report(words, [])
+        self._report(words, ["-advisory"], ["-hier", "-format"])
 
     def write_hw_platform(self, *words):
-        _, (path,) = parse_options(words, flags=["-fixed", "-include_bit", "-force", "-quiet"])
+        flags = ["-fixed", "-include_bit", "-force", "-minimal", "-hw", "-include_sim_content"]
+        options, rest = parse_options(words, flags=flags, valued=["-file"])
+        (path,) = rest or [options["-file"]]
         self._wrote(path)
 
     # How they do it.
@@ -305,8 +318,13 @@ class Recorder:
     def _wrote(self, path):
         self._files.add(str(self._resolved(path)))
 
-    def _report(self, words, flags):
-        options, _ = parse_options(words, flags=flags, valued=["-file"])
+    def _generate(self):
+        sources = Path(self._folder, f"{self._project}.gen", "sources_1", "bd", self.design.name)
+        self._wrote(sources / "hw_handoff" / f"{self.design.name}.hwh")
+
+    def _report(self, words, flags, valued):
+        flags, valued = [*flags, "-append", "-return_string", "-no_header"], [*valued, "-file", "-name", "-rpx"]
+        options, _ = parse_options(words, flags=flags, valued=valued)
         if "-file" in options:
             self._wrote(options["-file"])
 
@@ -327,6 +345,9 @@ class Recorder:
         if not (cell and name.upper().startswith("CONFIG.")):
             self._properties[item, name.upper()] = value
             return
+        parameter, _, aspect = name[7:].partition(".")
+        if aspect.upper() == "VALUE_SRC" and parameter in cell.ip.parameters:
+            return  # who has set the value (USER, …): only the value itself counts here
         try:
             cell.ip.check_parameter(name[7:], value)
         except CatalogueError as error:
@@ -339,14 +360,23 @@ class Recorder:
             raise CommandError(f"{cell.name}: {error}", word=name) from error
 
     def _get_members(self, words, what):
-        options, patterns = parse_options(words, flags=["-quiet"])
+        options, patterns = parse_options(words)
         names = self._split(patterns[0]) if patterns else []
+        names = [member for name in names for member in self._members(name, what)]
         pins = [Pin(*self._cell_and_member(name, what)) for name in names]
         if "-quiet" in options:
             return [f"/{pin}" for pin in pins if self._exists(pin, what)]
         for pin in pins:
             self._check_exists(pin, what)
         return [f"/{pin}" for pin in pins]
+
+    def _members(self, name, what):
+        """The pins or interfaces that a name with * or ? in it stands for; any other name as it is."""
+        if not set(name) & set("*?"):
+            return [name]
+        cells = self.design.cells.values()
+        paths = [f"{c.name}/{m}" for c in cells for m in (c.shape.ports if what == "pin" else c.shape.interfaces)]
+        return fnmatch.filter(paths, name.lstrip("/")) or [name]
 
     def _cell_and_member(self, name, what):
         parts = name.strip("/").split("/")
