@@ -6,6 +6,7 @@ from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 from mlfpga.accelerators.contract import AcceleratorError
+from mlfpga.accelerators.hls4ml.checks import check_model
 from mlfpga.formats import FixedPoint
 
 
@@ -23,14 +24,17 @@ def configure(
     multipliers    how many multipliers all Dense layers may have together; decides the reuse factors
 
     Weights and activations of QKeras layers take their own quantizers' formats; sums take the width they need (`auto`).
-    Raises AcceleratorError for a layer that hls4ml does not know.
+    Raises AcceleratorError for a model that hls4ml cannot take (see checks.py).
     """
     import hls4ml
 
-    check_layers(model)
+    check_model(model)
     FixedPoint.parse(input_number), FixedPoint.parse(output_number)
-    with quiet():
-        config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+    try:
+        with quiet():
+            config = hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+    except Exception as error:  # hls4ml raises bare Exception for most of what it refuses
+        raise AcceleratorError(f"hls4ml cannot take {model.name}: {error}") from error
     layers = config["LayerName"]
     layers[model.input_names[0]]["Precision"]["result"] = input_number
     last = model.layers[-1].name
@@ -66,32 +70,6 @@ def reuse_table(model, multipliers: int) -> dict[str, dict[str, int]]:
         name: {"inputs": n, "outputs": m, "reuse_factor": chosen[name], "multipliers": n * m // chosen[name]}
         for name, (n, m) in shapes.items()
     }
-
-
-def check_layers(model) -> None:
-    """Raise AcceleratorError for a layer that hls4ml cannot take, or for a model of several inputs or outputs."""
-    import hls4ml
-
-    supported = hls4ml.converters.get_supported_keras_layers()
-    for layer in model.layers:
-        kind = type(layer).__name__
-        if kind not in supported:
-            known = ", ".join(sorted(set(supported) & _COMMON_LAYERS))
-            raise AcceleratorError(
-                f"layer {layer.name!r} is a {kind}, which hls4ml cannot turn into hardware; it takes {known} and more "
-                "(hls4ml.converters.get_supported_keras_layers() lists all)"
-            )
-    if len(model.inputs) != 1 or len(model.outputs) != 1:
-        raise AcceleratorError(
-            f"the model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; an accelerator has one input "
-            "stream and one output stream"
-        )
-
-
-_COMMON_LAYERS = {
-    "Activation", "AveragePooling2D", "BatchNormalization", "Conv1D", "Conv2D", "Dense", "Flatten", "GRU", "InputLayer",
-    "LSTM", "MaxPooling2D", "QActivation", "QConv2D", "QDense", "ReLU", "Reshape", "SimpleRNN",
-}  # fmt: skip
 
 
 def _is_dense(layer) -> bool:

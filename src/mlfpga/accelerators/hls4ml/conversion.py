@@ -1,20 +1,20 @@
 """From a configured model to an accelerator's folder."""
 
 import json
-import re
+import math
 import shutil
 import tempfile
 from pathlib import Path
 from typing import Any
 
 from mlfpga.accelerators.contract import PART, Accelerator, AcceleratorError
-from mlfpga.accelerators.hls4ml.configuration import check_layers, quiet
+from mlfpga.accelerators.hls4ml.checks import check_model, check_name
+from mlfpga.accelerators.hls4ml.configuration import quiet
 from mlfpga.accelerators.hls4ml.streams import split_wide_streams
 from mlfpga.artifacts import writing_folder
 from mlfpga.formats import FixedPoint, StreamFormat
 
 _HLS = Path(__file__).parent / "hls"
-_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 def convert(
@@ -35,9 +35,10 @@ def convert(
     wrapper, build_ip.tcl) and `ap_types/` (the open arithmetic headers that hls4ml ships, for g++ only). It appears
     whole or not at all. Raises AcceleratorError for a model hls4ml cannot take, FormatError for a stream too narrow.
     """
-    if not _NAME.fullmatch(name):
-        raise AcceleratorError(f"{name!r} cannot name an IP; use lower-case letters, digits and _, a letter first")
-    check_layers(model)
+    check_name(name)
+    check_model(model)
+    if not 0 < clock_mhz < math.inf:
+        raise AcceleratorError(f"a clock of {clock_mhz} MHz is not possible; choose more than 0, usually 100")
     folder = Path(folder)
     with tempfile.TemporaryDirectory() as scratch, writing_folder(folder) as target:
         graph = _convert_with_hls4ml(model, config, name, Path(scratch), clock_mhz)

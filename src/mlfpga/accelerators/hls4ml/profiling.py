@@ -42,6 +42,10 @@ def profile(model, accelerator: Accelerator, x: np.ndarray) -> list[Profile]:
     """
     import tensorflow as tf
 
+    from mlfpga.models import copy_model
+
+    # A layer that stands in two models, as after taking pruning off, has an output in each; in a copy it has one.
+    model = copy_model(model)
     layers = [layer for layer in model.layers if layer.name in accelerator.settings["layers"]]
     results = tf.keras.Model(model.inputs, [layer.output for layer in layers])(np.asarray(x, dtype=np.float32))
     profiles = []

@@ -1,0 +1,109 @@
+"""Is a model one that hls4ml can turn into hardware, and into the same function?
+
+hls4ml refuses some models only after a while, in its own words; others it takes, and leaves out what it does not know.
+Everything here is said before it starts, with the layer's name.
+"""
+
+import inspect
+import re
+
+import numpy as np
+
+from mlfpga.accelerators.contract import AcceleratorError
+
+_COMMON_LAYERS = {
+    "Activation", "AveragePooling2D", "BatchNormalization", "Conv1D", "Conv2D", "Dense", "Dropout", "Flatten", "GRU",
+    "InputLayer", "LSTM", "MaxPooling2D", "QActivation", "QConv2D", "QDense", "ReLU", "Reshape", "SimpleRNN",
+}  # fmt: skip
+# Acts in training only; hls4ml leaves it out without counting it among those it supports.
+_LEFT_OUT = {"Dropout"}
+# Keras functions that hls4ml's C++ (nnet_activation_stream.h) has under the same name.
+_ACTIVATIONS = (
+    "linear", "relu", "sigmoid", "tanh", "softmax", "hard_sigmoid", "elu", "selu", "softplus", "softsign",
+)  # fmt: skip
+# hls4ml makes a plain ReLU of every ReLU layer, whatever these say (Keras's defaults).
+_PLAIN_RELU = {"max_value": None, "negative_slope": 0, "threshold": 0}
+_CPP_KEYWORDS = frozenset(
+    "alignas alignof and and_eq asm auto bitand bitor bool break case catch char char16_t char32_t class compl const "
+    "const_cast constexpr continue decltype default delete do double dynamic_cast else enum explicit export extern "
+    "false float for friend goto if inline int long mutable namespace new noexcept not not_eq nullptr operator or "
+    "or_eq private protected public register reinterpret_cast return short signed sizeof static static_assert "
+    "static_cast struct switch template this thread_local throw true try typedef typeid typename union unsigned using "
+    "virtual void volatile wchar_t while xor xor_eq".split()
+)
+# Of the accelerator alone: names that C++, its library or the sources around it use at the top level.
+_TAKEN = frozenset({"main", "std", "hls", "nnet", "mlfpga"})
+
+
+def check_name(name: str) -> None:
+    """Raise AcceleratorError if `name` cannot name an IP, its files and its HLS function."""
+    if not re.fullmatch("[a-z][a-z0-9_]*", name):
+        raise AcceleratorError(f"{name!r} cannot name an IP; use lower-case letters, digits and _, a letter first")
+    if name in _CPP_KEYWORDS | _TAKEN:
+        raise AcceleratorError(f"{name!r} cannot name an IP: in C++ it means something else; choose another name")
+
+
+def check_model(model) -> None:
+    """Raise AcceleratorError for a model that does not become hardware, or that would become another function.
+
+    It needs one input and one output, layers and activations that hls4ml knows, weights that are numbers, and layer
+    names that C++ can bear.
+    """
+    if not getattr(model, "inputs", None):
+        raise AcceleratorError("the model has no input yet; make keras.Input((features,)) its first layer")
+    if len(model.inputs) != 1 or len(model.outputs) != 1:
+        raise AcceleratorError(
+            f"the model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; an accelerator has one input "
+            "stream and one output stream"
+        )
+    _check_name(model.input_names[0])  # a Sequential does not count its input among its layers
+    for layer in model.layers:
+        _check_kind(layer)
+        _check_name(layer.name)
+        _check_activation(layer)
+        _check_weights(layer)
+
+
+def _check_kind(layer) -> None:
+    import hls4ml
+
+    kind = type(layer).__name__
+    supported = {*hls4ml.converters.get_supported_keras_layers(), *_LEFT_OUT}
+    if kind not in supported:
+        known = ", ".join(sorted(supported & _COMMON_LAYERS))
+        raise AcceleratorError(
+            f"layer {layer.name!r} is a {kind}, which hls4ml cannot turn into hardware; it takes {known} and more "
+            "(hls4ml.converters.get_supported_keras_layers() lists all)"
+        )
+
+
+def _check_name(name: str) -> None:
+    if name == "input":
+        raise AcceleratorError("a layer is called 'input', a name that hls4ml keeps for itself; rename it (name=...)")
+    if not re.fullmatch("[A-Za-z_][A-Za-z0-9_]*", name) or name in _CPP_KEYWORDS:
+        raise AcceleratorError(
+            f"layer {name!r} gives its name to C++ variables, and C++ cannot bear it; use letters, digits and _ "
+            "(name=...)"
+        )
+
+
+def _check_activation(layer) -> None:
+    function = getattr(layer, "activation", None)
+    # Anything but a function is one of QKeras's quantizers.
+    if inspect.isfunction(function) and function.__name__ not in _ACTIVATIONS:
+        raise AcceleratorError(
+            f"layer {layer.name!r} has activation {function.__name__}, which hls4ml cannot turn into hardware; "
+            f"it takes {', '.join(_ACTIVATIONS)}"
+        )
+    if type(layer).__name__ == "ReLU":
+        for setting, plain in _PLAIN_RELU.items():
+            if getattr(layer, setting) != plain:
+                raise AcceleratorError(
+                    f"layer {layer.name!r} is a ReLU with {setting} {getattr(layer, setting):g}, which hls4ml would "
+                    "leave out; use a plain ReLU, LeakyReLU or a quantized_relu, which saturates"
+                )
+
+
+def _check_weights(layer) -> None:
+    if not all(np.isfinite(weights).all() for weights in layer.get_weights()):
+        raise AcceleratorError(f"layer {layer.name!r} has weights that are NaN or infinite; train the model again")

@@ -1,0 +1,103 @@
+"""Models that hls4ml refuses late or changes silently are refused at once, with the layer's name and the way out."""
+
+import re
+
+import numpy as np
+import pytest
+
+from mlfpga.accelerators import AcceleratorError
+from mlfpga.accelerators.hls4ml.checks import check_model, check_name
+
+tf = pytest.importorskip("tensorflow", reason="host environment only")
+qkeras = pytest.importorskip("qkeras", reason="host environment only")
+keras, layers = tf.keras, tf.keras.layers
+
+
+def chain(*inner, name="pixels"):
+    return keras.Sequential([keras.Input((4,), name=name), *inner, layers.Dense(2, name="logits")])
+
+
+def refusal(model):
+    with pytest.raises(AcceleratorError) as caught:
+        check_model(model)
+    return str(caught.value)
+
+
+def test_a_layer_that_hls4ml_cannot_take_is_named():
+    assert re.fullmatch(
+        r"layer 'noise' is a GaussianNoise, which hls4ml cannot turn into hardware; it takes Activation, .*Dense.* and "
+        r"more \(hls4ml.converters.get_supported_keras_layers\(\) lists all\)",
+        refusal(chain(layers.GaussianNoise(0.1, name="noise"))),
+    )
+
+
+def test_what_the_course_uses_is_taken():
+    quantizer = qkeras.quantized_bits(6, 0, alpha=1)
+    check_model(chain(layers.Dense(3), layers.ReLU(), layers.Dropout(0.1), layers.Dense(3, activation="relu")))
+    check_model(
+        chain(
+            qkeras.QDense(3, kernel_quantizer=quantizer, bias_quantizer=quantizer, name="hidden"),
+            qkeras.QActivation(qkeras.quantized_relu(6, 2), name="relu"),
+            qkeras.QDense(3, kernel_quantizer=quantizer, bias_quantizer=quantizer, activation="quantized_relu(4, 1)"),
+        )
+    )
+
+
+def test_one_input_and_one_output_are_needed():
+    inputs = keras.Input((4,))
+    two = keras.Model(inputs, [layers.Dense(2)(inputs), layers.Dense(3)(inputs)])
+    assert refusal(two) == (
+        "the model has 1 inputs and 2 outputs; an accelerator has one input stream and one output stream"
+    )
+    for without in (keras.Sequential([layers.Dense(2)]), "a text"):
+        assert refusal(without) == "the model has no input yet; make keras.Input((features,)) its first layer"
+
+
+def test_the_name_that_hls4ml_keeps_for_itself_is_refused():
+    expected = "a layer is called 'input', a name that hls4ml keeps for itself; rename it (name=...)"
+    assert refusal(chain(name="input")) == expected
+    assert refusal(chain(layers.Dense(3, name="input"))) == expected
+
+
+@pytest.mark.parametrize("name", ["hidden-1", "1st", "double"])
+def test_names_that_cpp_cannot_bear_are_refused(name):
+    assert refusal(chain(layers.Dense(3, name=name))) == (
+        f"layer '{name}' gives its name to C++ variables, and C++ cannot bear it; use letters, digits and _ (name=...)"
+    )
+
+
+def test_an_activation_that_hls4ml_has_not_is_refused():
+    assert refusal(chain(layers.Dense(3, activation="gelu", name="hidden"))) == (
+        "layer 'hidden' has activation gelu, which hls4ml cannot turn into hardware; it takes linear, relu, sigmoid, "
+        "tanh, softmax, hard_sigmoid, elu, selu, softplus, softsign"
+    )
+
+
+@pytest.mark.parametrize("setting, value", [("max_value", 6.0), ("negative_slope", 0.5), ("threshold", 1.0)])
+def test_a_relu_that_would_become_a_plain_one_is_refused(setting, value):
+    assert refusal(chain(layers.ReLU(name="relu", **{setting: value}))) == (
+        f"layer 'relu' is a ReLU with {setting} {value:g}, which hls4ml would leave out; use a plain ReLU, LeakyReLU "
+        "or a quantized_relu, which saturates"
+    )
+
+
+def test_weights_that_are_no_numbers_are_refused():
+    model = chain(layers.Dense(3, name="hidden"))
+    kernel, bias = model.get_layer("hidden").get_weights()
+    kernel[1, 2] = np.nan
+    model.get_layer("hidden").set_weights([kernel, bias])
+    assert refusal(model) == "layer 'hidden' has weights that are NaN or infinite; train the model again"
+
+
+@pytest.mark.parametrize("name", ["My Net", "1st", "naïve", "", "Net"])
+def test_names_of_accelerators_are_plain(name):
+    with pytest.raises(AcceleratorError) as caught:
+        check_name(name)
+    assert str(caught.value) == f"'{name}' cannot name an IP; use lower-case letters, digits and _, a letter first"
+
+
+@pytest.mark.parametrize("name", ["main", "int", "hls"])
+def test_names_that_mean_something_else_are_refused(name):
+    with pytest.raises(AcceleratorError) as caught:
+        check_name(name)
+    assert str(caught.value) == f"'{name}' cannot name an IP: in C++ it means something else; choose another name"
