@@ -474,6 +474,8 @@ Stream& stream_of(void* simulation, int index) { return static_cast<Simulation*>
 
 }  // namespace
 
+// Everything else is hidden, so that the compiler may inline it.
+#pragma GCC visibility push(default)
 extern "C" {
 
 const char* rtl_problem() { return problem.c_str(); }
@@ -551,3 +553,4 @@ void rtl_stamps(void* simulation, int index, int64_t first, int64_t* stamps) {
 }
 
 }  // extern "C"
+#pragma GCC visibility pop

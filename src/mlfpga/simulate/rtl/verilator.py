@@ -34,7 +34,16 @@ _VERILATE = (
     *("--output-split", "12000", "--output-split-cfuncs", "1000", "+1364-2005ext+v", "-DSYNTHESIS"),
     *("-Wno-fatal", "-Wno-lint", "-Wno-style", "-Wno-TIMESCALEMOD", "--unroll-count", "256"),
 )
-_COMMON = ("-std=c++20", "-fPIC", "-w", "-DVERILATOR=1", "-DVM_COVERAGE=0", "-DVM_SC=0", "-DVM_TIMING=0")
+_COMMON = (
+    "-std=c++20",
+    "-fPIC",
+    "-fvisibility=hidden",
+    "-w",
+    "-DVERILATOR=1",
+    "-DVM_COVERAGE=0",
+    "-DVM_SC=0",
+    "-DVM_TIMING=0",
+)
 _HANDLERS = tuple(f"-DVL_USER_{name}" for name in ("FATAL", "STOP", "FINISH", "WARN"))
 # Code that runs every cycle, and code that runs once.
 _HOT, _COLD = ("-O2",), ("-O0",)
@@ -180,7 +189,7 @@ def _single_edge(core: IpCore, names: dict[str, str], generated: Path) -> str | 
     copy = f"vlSelfRef.{trigger}=vlSelfRef.{clock};"
     rest = code.replace(edge, "").replace(copy, "")
     # Debug code checks that a one-bit input holds one bit; it is compiled out.
-    rest = re.sub(rf"if\(VL_UNLIKELY\(\(vlSelfRef\.{clock}&0xfeU\)\)\)\{{.*?\}}", "", rest)
+    rest = re.sub(rf"if\(VL_UNLIKELY\(+vlSelfRef\.{clock}&0xfeU\)+\{{.*?\}}", "", rest)
     return None if re.search(rf"vlSelfRef\.(?:{clock}|{trigger})\b", rest) else trigger
 
 
