@@ -6,7 +6,8 @@ HOST := .venv/host/bin
 BOARD := .venv/board/bin
 # Only the course's two kernels are offered; the encryption is what keeps kernels from warning that they have none.
 LAB_OPTIONS := --KernelSpecManager.allowed_kernelspecs="{'mlfpga-host', 'aup-zu3-virtual'}" \
-	--MultiKernelManager.default_kernel_name=mlfpga-host --KernelManager.transport_encryption=auto
+	--MultiKernelManager.default_kernel_name=mlfpga-host --KernelManager.transport_encryption=auto \
+	--LabApp.news_url=None
 
 .DEFAULT_GOAL := help
 .PHONY: help setup labs test lab figures report lock clean
@@ -27,8 +28,8 @@ test: setup  ## run every test, in both environments; this executes every notebo
 	$(HOST)/python -m pytest tests --ignore=tests/board
 	$(BOARD)/python -m pytest tests/board tests/formats tests/bundle
 
-lab: setup  ## open JupyterLab with both kernels
-	$(HOST)/jupyter lab $(LAB_OPTIONS)
+lab: setup  ## open JupyterLab with both kernels; DATASET=mnist for MNIST
+	MLFPGA_DATASET=$(DATASET) $(HOST)/jupyter lab $(LAB_OPTIONS)
 
 figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path for one group
 	@$(HOST)/mlfpga figures $(if $(ONLY),--only $(ONLY))

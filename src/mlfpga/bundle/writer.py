@@ -66,8 +66,11 @@ def write(
         )
         _copy_board_code(target)
         _copy_simulation(accelerator.folder, target / "sim")
+        # A notebook changes with every run and every save in JupyterLab; it is the user's own.
         files = {
-            path.relative_to(target).as_posix(): sha256(path) for path in sorted(target.rglob("*")) if path.is_file()
+            path.relative_to(target).as_posix(): sha256(path)
+            for path in sorted(target.rglob("*"))
+            if path.is_file() and path.suffix != ".ipynb"
         }
         manifest = Manifest(
             schema=SCHEMA,
