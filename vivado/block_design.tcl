@@ -1,7 +1,7 @@
 # The block design that every accelerator of the course drops into.
 #
 #   registers   ps/M_AXI_HPM0_LPD -> registers_smc -> axi_dma_0/S_AXI_LITE, accelerator/s_axi_control
-#   data        DDR -> axi_dma_0 (MM2S) -> accelerator -> axi_dma_0 (S2MM) -> DDR, through memory_smc and ps/S_AXI_HP0_FPD
+#   data        DDR -> axi_dma_0 (MM2S) -> accelerator -> axi_dma_0 (S2MM) -> DDR, by memory_smc and ps/S_AXI_HP0_FPD
 #   clock       ps/pl_clk0, one for all; reset_0 turns ps/pl_resetn0 into resets in step with it
 #
 # Every wire and every address is written out: what stands here is what is built, in any version of Vivado.

@@ -2,8 +2,9 @@
 #
 #     vivado -mode batch -source vivado/build.tcl -tclargs my_settings.tcl
 #
-# Without arguments the defaults of settings.tcl hold. Works with Vivado 2022.2 and later. The exit code is 0 only if every
-# step succeeded; otherwise the last line says which did not. The same script runs without Vivado in mlfpga's dry run.
+# Without arguments the defaults of settings.tcl hold. Works with Vivado 2022.2 and later. The exit code is 0 only if
+# every step succeeded; otherwise the last line says which did not. The same script runs without Vivado in mlfpga's dry
+# run.
 
 set scripts [file dirname [file normalize [info script]]]
 
@@ -51,14 +52,15 @@ proc generate_sources {} {
     update_compile_order -fileset sources_1
 }
 
-# launch_runs returns before the run has ended, and what wait_on_runs says of failure differs between versions (some raise
-# an error even for a run that only misses timing): ask the run itself.
+# launch_runs returns before the run has ended, and what wait_on_runs says of failure differs between versions (some
+# raise an error even for a run that only misses timing): ask the run itself.
 proc run_and_wait {run args} {
     global settings
     launch_runs $run {*}$args -jobs $settings(jobs)
     catch {wait_on_runs $run}
-    if {[get_property PROGRESS [get_runs $run]] ne "100%"} {
-        error "$run failed: [get_property STATUS [get_runs $run]]; see [get_property DIRECTORY [get_runs $run]]/runme.log"
+    set run [get_runs $run]
+    if {[get_property PROGRESS $run] ne "100%"} {
+        error "$run failed: [get_property STATUS $run]; see [get_property DIRECTORY $run]/runme.log"
     }
 }
 

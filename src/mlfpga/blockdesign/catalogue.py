@@ -6,13 +6,15 @@ keys of such a dict:
   vlnv            vendor:library:name:version
   revision, about, document
   class           PROCESSOR, PERIPHERAL or BUS (an interconnect)
+  made_of         how Vivado builds an interconnect: "cells" (a hierarchy in the design) or "bd" (a design of its own)
   parameters      name -> {default, choices or range, follows: a stream interface whose width it takes on}
   computed        name -> expression: what Vivado works out from the parameters
   ports           name, direction (I, O), kind (clk, rst, INTERRUPT, undef), polarity, width, optional, megahertz
   interfaces      name, type (MASTER, SLAVE, INITIATOR, TARGET), bus (aximm, axis), clock, prefix and case of its
                   signals' names, signals ("full", "lite", "stream", a list, or "partner": those of the other end),
-                  without (ID: none of AWID, BID, ARID, RID), needs (signals the other end must have), protocol,
-                  data_bits, address_bits, id_bits, user_bits, properties (what else the handoff says)
+                  without (ID: none of AWID, BID, ARID, RID), vectors (signals that are vectors even if one bit wide),
+                  needs (signals the other end must have), protocol, data_bits, address_bits, id_bits, user_bits,
+                  properties (what else the handoff says)
   address_spaces  name, interfaces that look into it, bits, windows (interface -> what it can reach)
   segments        interface, group, name, usage (register, memory), base, size, block
   registers       interface -> name, offset, reset, when, about, fields [name, first bit, bits, access, about]
@@ -68,6 +70,7 @@ class Interface:
     id_bits: int = 0
     user_bits: int = 0
     without: str = ""
+    vectors: str = ""
     needs: tuple = ()
     protocol: str = "AXI4"
     properties: dict = field(default_factory=dict, hash=False)
@@ -249,6 +252,7 @@ class Shape:
             entry["case"],
             signals,
             without=entry.get("without", ""),
+            vectors=entry.get("vectors", ""),
             needs=tuple(entry.get("needs", "").split()),
             protocol=entry.get("protocol", "AXI4"),
             properties=properties,
@@ -325,14 +329,18 @@ def accelerator_ip(vlnv: str, stream_bits_in: int, stream_bits_out: int, latency
         ],
         "interfaces": [
             _accelerator_interface("s_axi_control", "SLAVE", "aximm", 32, "lite", address_bits=4, protocol="AXI4LITE"),
-            _accelerator_interface("s_axis", "TARGET", "axis", stream_bits_in, "stream"),
-            _accelerator_interface("m_axis", "INITIATOR", "axis", stream_bits_out, "stream"),
+            _accelerator_interface("s_axis", "TARGET", "axis", stream_bits_in, _HLS_STREAM, vectors="LAST"),
+            _accelerator_interface("m_axis", "INITIATOR", "axis", stream_bits_out, _HLS_STREAM, vectors="LAST"),
         ],
         "segments": [
             {"interface": "s_axi_control", "name": "Reg", "usage": "register", "size": "0x10000", "block": 65536}
         ],
         "registers": {"s_axi_control": _AP_CTRL_HS},
     }
+
+
+# The signals of ap_axiu<N, 0, 0, 0> (UG1399, "AXI4-Stream Interfaces without Side-Channels").
+_HLS_STREAM = "TDATA TKEEP TSTRB TLAST TVALID TREADY"
 
 
 def _accelerator_interface(name, kind, bus, data_bits, signals, **more):

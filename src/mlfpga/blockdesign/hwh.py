@@ -1,8 +1,8 @@
 """The hardware handoff (.hwh): what software learns about a design, in the XML that Vivado writes.
 
 PYNQ reads from it the IPs, their addresses and registers, the memory, the clocks and the port widths. Its layout is
-not documented; this writer follows files that Vivado 2024.1 wrote for the same kind of design, name by name (the tests
-compare them).
+not documented; this writer follows files that Vivado 2024.1 and 2024.2 wrote for the same kind of design, name by name
+(the tests compare them).
 """
 
 import re
@@ -49,7 +49,6 @@ def handoff(design: Design) -> Element:
         root,
         "SYSTEMINFO",
         ARCH="zynquplus",
-        BOARD="",
         DEVICE=device,
         NAME=design.name,
         PACKAGE=package,
@@ -84,6 +83,9 @@ def _module(design, cell) -> Element:
         attributes |= {"CONFIGURABLE": "TRUE", "IS_PL": "FALSE"}
     else:
         attributes["MODCLASS"] = ip.kind
+    if ip.entry.get("made_of") == "bd":
+        component = _component_name(design, cell.name)
+        attributes |= {"BD": component, "BDTYPE": "SBD", "DRIVERMODE": "CORE", "SIM_BD": component}
     module = Element("MODULE", dict(sorted(attributes.items())))
     documents = SubElement(module, "DOCUMENTS")
     if "document" in ip.entry:
@@ -153,6 +155,8 @@ def _parameters(design, module, cell):
     values = dict(sorted(cell.values.items()))
     values["Component_Name"] = _component_name(design, cell.name)
     values["EDK_IPTYPE"] = "BUS" if cell.ip.kind == "BUS" else "PERIPHERAL"
+    if cell.ip.entry.get("made_of") == "bd":
+        values["TLM_COMPONENT_NAME"] = values["Component_Name"]
     for mapping in design.mappings:
         if mapping.slave == cell.name and mapping.offset is not None:
             base, high = _base_names(cell, design.segment(mapping))
@@ -185,7 +189,7 @@ def _ports(design, module, cell):
 
 def _plain_port(design, cell, port) -> Element:
     attributes = {"DIR": port.direction, "NAME": port.name, "SIGIS": port.kind} | _range(port.width)
-    if port.polarity and cell.ip.kind != "BUS":
+    if port.polarity and not _is_hierarchy(cell):
         attributes["POLARITY"] = port.polarity
     if port.kind == "INTERRUPT":
         attributes["SENSITIVITY"] = "LEVEL_HIGH"
@@ -194,11 +198,16 @@ def _plain_port(design, cell, port) -> Element:
     if driver is None:
         return Element("PORT", dict(sorted(attributes.items())))
     attributes["SIGNAME"] = f"{driver.cell}_{driver.port}"
-    if port.kind == "clk" and cell.ip.kind != "BUS":
+    if port.kind == "clk" and not _is_hierarchy(cell):
         attributes["CLKFREQUENCY"] = _hertz(design, driver)
     here = Pin(cell.name, port.name)
     others = [pin for pin in net.pins if pin != here] if here == driver else [driver]
     return _connected(attributes, others)
+
+
+def _is_hierarchy(cell) -> bool:
+    """Whether Vivado makes the cell a block of other cells; it then says less of its pins and interfaces."""
+    return cell.ip.entry.get("made_of") == "cells"
 
 
 def _hertz(design, clock: Pin) -> str:
@@ -219,12 +228,16 @@ def _connected(attributes, others) -> Element:
 
 
 def _signals(design, pin: Pin) -> list[str]:
-    """Logical signals of an interface. An interconnect's ports have those of what is connected to them."""
-    interface = design.interface(pin)
-    if interface.signals is not None:
-        return list(interface.signals)
-    other = _shaped_by(design, pin)
-    signals = other.signals if other else axi.GROUPS["full"]
+    """Logical signals of an interface that the handoff tells: of a connected one, those that both ends have."""
+    partner = design.partner(pin)
+    mine = _offered(design, pin)
+    return mine if partner is None else [signal for signal in mine if signal in _offered(design, partner)]
+
+
+def _offered(design, pin: Pin) -> list[str]:
+    """Logical signals that an interface has. An interconnect's ports have those of what is connected to them."""
+    interface, shaped_by = design.interface(pin), _shaped_by(design, pin)
+    signals = shaped_by.signals if shaped_by else axi.GROUPS["full"]
     return [signal for signal in signals if axi.suffix(signal) != interface.without]
 
 
@@ -244,13 +257,12 @@ def _bus_port(design, pin: Pin, signal) -> Element:
         width = axi.signal_width(
             signal, shaped_by.data_bits, shaped_by.address_bits, shaped_by.id_bits, shaped_by.user_bits
         )
-        if signal == "TLAST" and shaped_by.case == "upper":
-            # Vitis HLS makes even single-bit payload signals vectors.
+        if axi.suffix(signal) in interface.vectors.split():
             width = 1
     output = axi.master_drives(signal) == interface.drives
     attributes = {"DIR": "O" if output else "I", "NAME": interface.physical(signal), "SIGIS": "undef"} | _range(width)
     partner = design.partner(pin)
-    if partner is None or signal not in _signals(design, partner):
+    if partner is None:
         return Element("PORT", dict(sorted(attributes.items())))
     # Vivado names the wire after the end whose cell comes first in the alphabet.
     first = min(pin, partner, key=lambda end: end.cell)
@@ -272,7 +284,7 @@ def _bus_interfaces(design, module, cell):
         if interface.bus == "aximm" and shaped_by:
             attributes["DATAWIDTH"] = str(shaped_by.data_bits)
         element = SubElement(parent, "BUSINTERFACE", dict(sorted(attributes.items())))
-        if interface.signals is not None:
+        if shaped_by and not _is_hierarchy(cell):
             for name, value in sorted(_interface_parameters(design, pin).items()):
                 SubElement(element, "PARAMETER", NAME=name, VALUE=str(value))
         maps = SubElement(element, "PORTMAPS")
@@ -281,7 +293,7 @@ def _bus_interfaces(design, module, cell):
 
 
 def _interface_parameters(design, pin: Pin) -> dict:
-    interface, clock = design.interface(pin), design.clock_of(pin)
+    interface, clock = _shaped_by(design, pin), design.clock_of(pin)
     parameters = {"INSERT_VIP": 0, "PHASE": "0.0"}
     if clock:
         parameters["CLK_DOMAIN"] = f"{_component_name(design, clock.cell)}_{clock.port}"
@@ -308,7 +320,14 @@ def _interface_parameters(design, pin: Pin) -> dict:
         | {f"NUM_{way}_{what}": 1 for way in ("READ", "WRITE") for what in ("OUTSTANDING", "THREADS")}
         | {"SUPPORTS_NARROW_BURST": 0}
         | interface.properties
+        | (_INTERCONNECT_MASTER if design.interface(pin).drives and design.interface(pin).signals is None else {})
     )
+
+
+# A master port of an interconnect takes on the properties of the slave behind it, except for these.
+_INTERCONNECT_MASTER = {"ID_WIDTH": 0, "ARUSER_WIDTH": 0, "AWUSER_WIDTH": 0, "HAS_PROT": 1, "HAS_WSTRB": 1} | {
+    f"NUM_{way}_THREADS": 1 for way in ("READ", "WRITE")
+}
 
 
 def _memory_map(design, module, cell):

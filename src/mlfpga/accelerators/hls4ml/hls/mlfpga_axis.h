@@ -1,7 +1,7 @@
 // Between AXI4-Stream words and the streams of hls4ml.
 //
-// hls4ml moves a *group* at a time: nnet::array<T, N>, a whole vector, an equal part of a long one, or the channels of one
-// pixel. On the wire a group starts at a new word; each element stands in a lane of LANE_BITS, first element lowest,
+// hls4ml moves a *group* at a time: nnet::array<T, N>, a whole vector, an equal part of a long one, or the channels of
+// one pixel. On the wire a group starts at a new word; each element stands in a lane of LANE_BITS, first element lowest,
 // sign-extended; lanes left over in a group's last word are zero. Python's mlfpga.formats.StreamFormat states the same
 // layout. (A part of a vector fills its words, so the wire does not show how a vector was cut.)
 //
