@@ -7,6 +7,7 @@ Where the guide leaves something open, the model does what the HDL does:
 * a LENGTH of zero, and a LENGTH written while a transfer is under way, start nothing.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -114,7 +115,7 @@ class AxiDma:
         return next((c for c in self.channels if c.offset <= offset < c.offset + S2MM_OFFSET), None)
 
 
-class Channel:
+class Channel(ABC):
     """The registers and the transfer that MM2S and S2MM have in common. `offset` is that of its DMACR."""
 
     offset: int
@@ -274,33 +275,33 @@ class Channel:
             return ""
         return f"; its {nbytes:,} bytes at {address:#x} are not inside one buffer of pynq.allocate()"
 
+    @abstractmethod
     def _port(self, settings: DmaSettings) -> tuple[int, tuple[tuple[int, int], ...]]:
         """Alignment in bytes and reachable ranges of this channel's memory port."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _begin(self) -> None:
         """A transfer of `length` bytes starts."""
-        raise NotImplementedError
 
+    @abstractmethod
     def advance(self) -> bool:
         """Move what can move now; whether anything did."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _memory_span(self) -> tuple[int, int]:
         """Address and bytes of the transfer under way."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _ended(self) -> int:
         """The cycle at which the transfer ended."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _clear_stream(self) -> None:
         """Drop what this channel holds of its stream."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _progress(self) -> str:
         """How far the transfer under way has come."""
-        raise NotImplementedError
 
 
 class SendChannel(Channel):

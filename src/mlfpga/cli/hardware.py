@@ -56,8 +56,8 @@ def add_bundle(verbs) -> None:
         work_bundle,
         """
 mlfpga bundle                       make the bundle of digits and say where it is
-mlfpga bundle --to /tmp/digits      and copy it there, verified
-mlfpga bundle verify /tmp/digits    every file is there and is what the manifest says
+mlfpga bundle --to ~/digits      and copy it there, verified
+mlfpga bundle verify ~/digits    every file is there and is what the manifest says
 """,
     )
     add_dataset(bundle)
@@ -74,7 +74,7 @@ def add_board(verbs) -> None:
         "board",
         "The virtual AUP-ZU3: a board that needs no hardware, behind the real pynq package",
         """
-mlfpga board run /tmp/digits/deploy.ipynb --output /tmp/executed.ipynb
+mlfpga board run ~/digits/deploy.ipynb --output ~/executed.ipynb
 mlfpga board run theirs.ipynb --ip exported_ip.zip    simulate the RTL that Vitis HLS exported
 mlfpga board jupyter --ip exported_ip.zip             JupyterLab on a virtual board with that accelerator
 mlfpga board info

@@ -13,7 +13,7 @@ def add_verbs(verbs) -> None:
         "release",
         "Write a copy of the course for students: cells tagged `solution` are dropped",
         work_release,
-        "mlfpga release /tmp/course_2026",
+        "mlfpga release ~/course_2026",
     )
     release.add_argument("folder", type=Path, help="a folder that does not exist yet")
 
