@@ -97,24 +97,28 @@ class Accelerator:
 
     Raises BundleError if a file of the bundle is missing or changed, DriverError if the overlay is not what the
     manifest says. Attributes: `manifest`, `overlay`, `input` and `output` (StreamFormat), `samples_per_transfer`,
-    `virtual`, `board` (its name), and `last`, the Measurement of the last call (None before it).
+    `clock_mhz` (of the logic), `virtual`, `board` (its name), and `last`, the Measurement of the last call (None before
+    it).
     """
 
     def __init__(self, folder: str | Path = ".", timeout_s: float = 10.0, buffer_bytes: int = 8 << 20):
         folder = Path(folder).resolve()
         self.manifest = load(folder)
         self.manifest.verify()
-        self.input = StreamFormat.from_dict(asdict(self.manifest.input))
-        self.output = StreamFormat.from_dict(asdict(self.manifest.output))
+        self.input = _stream_format("input", self.manifest.input)
+        self.output = _stream_format("output", self.manifest.output)
         self.timeout_s = timeout_s
         self.last: Measurement | None = None
         # The description is checked before the logic is reprogrammed with something that does not fit.
         self.overlay = Overlay(str(folder / self.manifest.overlay.bitstream), download=False)
         self.virtual = bool(getattr(self.overlay.device, "virtual", False))
+        # A clock that the board cannot divide its PLLs down to becomes the next slower one, which is as good.
+        self.clock_mhz = float(self.overlay.clock_dict[0]["frequency"])
         dma = self._check_overlay()
         self.samples_per_transfer = self._transfer_limit(dma, buffer_bytes)
         self.board = self.overlay.device.name if self.virtual else self.manifest.board
         self._buffers: dict[int, tuple] = {}
+        self._under_way = False
         self._closed = False
         self.reset()
 
@@ -148,12 +152,16 @@ class Accelerator:
             results[part] = self._exchange(words[part])
         seconds = time.perf_counter() - began
         cycles = None if cycles is None else self._cycles() - cycles
-        self.last = Measurement(len(words), len(starts), seconds, self.virtual, cycles, self.manifest.clock_mhz)
+        self.last = Measurement(len(words), len(starts), seconds, self.virtual, cycles, self.clock_mhz)
         return results
 
     def measure_latency(self, x, repeats: int = 100) -> float:
         """Median of the milliseconds from one sample to its result, the samples `x` (n, *input.shape) one at a time."""
         words = self.input.encode(x)
+        if not len(words) or repeats < 1:
+            raise FormatError(
+                f"{len(words)} samples, {repeats} repeats: to measure a latency give at least one of each"
+            )
         times = []
         for repeat in range(repeats):
             index = repeat % len(words)
@@ -169,6 +177,7 @@ class Accelerator:
         self._dma.sendchannel.start()
         self._dma.recvchannel.start()
         self._ip.write(_CONTROL, _START_FOR_GOOD)
+        self._under_way = False
 
     def close(self) -> None:
         """Give the DMA buffers back."""
@@ -186,9 +195,15 @@ class Accelerator:
 
     def _exchange(self, words: np.ndarray) -> np.ndarray:
         """Send the words of some samples in one transfer and return what comes back (a view of the buffer)."""
+        if self._under_way:
+            raise DriverError(
+                "the last call was interrupted or failed, and its transfer may still be under way. "
+                "Call reset() before the next try"
+            )
         send, receive = (buffer[: len(words)] for buffer in self._pair(len(words)))
         send[:] = words
         # Receive first: results that find no buffer stop the accelerator, and then the send never ends.
+        self._under_way = True
         self._dma.recvchannel.transfer(receive)
         self._dma.sendchannel.transfer(send)
         self._wait()
@@ -198,6 +213,7 @@ class Accelerator:
                 f"{receive.nbytes}: the overlay's accelerator does not give what the manifest says. "
                 "Call reset() before the next try"
             )
+        self._under_way = False
         return receive
 
     def _cycles(self) -> int | None:
@@ -240,7 +256,7 @@ class Accelerator:
         )
 
     def _check_overlay(self) -> dict:
-        """The DMA's parameters, if IP names, DMA settings and clock are those of the manifest; else DriverError."""
+        """The DMA's parameters, if IP names, DMA settings and clock fit the manifest; else DriverError."""
         expected = self.manifest.overlay
         if expected.origin == "dry run" and not self.virtual:
             raise DriverError(
@@ -260,6 +276,11 @@ class Accelerator:
                 f"{expected.accelerator} is {vlnv}; the manifest was made for {expected.vlnv}. "
                 "Make the bundle again from the overlay it belongs to"
             )
+        if ":axi_dma:" not in ips[expected.dma]["type"]:
+            raise DriverError(
+                f"{expected.dma} is {ips[expected.dma]['type']}; the manifest names it as the AXI DMA. "
+                "Make the bundle again from the overlay it belongs to"
+            )
         dma = ips[expected.dma]["parameters"]
         settings = {
             "c_include_sg": (0, "scatter-gather must be off"),
@@ -274,10 +295,9 @@ class Accelerator:
                     f"{expected.dma} has {name} = {dma[name]}; expected {value} ({why}). "
                     "Build the block design with the settings of this accelerator"
                 )
-        clock = float(self.overlay.clock_dict[0]["frequency"])
-        if abs(clock - self.manifest.clock_mhz) > 0.01 * self.manifest.clock_mhz:
+        if self.clock_mhz > 1.01 * self.manifest.clock_mhz:
             raise DriverError(
-                f"{expected.bitstream} clocks the logic at {clock:g} MHz; the accelerator was built for "
+                f"{expected.bitstream} clocks the logic at {self.clock_mhz:g} MHz; the accelerator was built for at most "
                 f"{self.manifest.clock_mhz:g} MHz. Build the block design with that clock"
             )
         return dma
@@ -292,6 +312,14 @@ class Accelerator:
                 "transfer; raise c_sg_length_width in the block design"
             )
         return max(min(longest, buffer_bytes) // sample, 1)
+
+
+def _stream_format(side: str, stream) -> StreamFormat:
+    """The format that manifest.json gives for "input" or "output"; FormatError says which of them makes no sense."""
+    try:
+        return StreamFormat.from_dict(asdict(stream))
+    except FormatError as error:
+        raise FormatError(f"manifest.json: {side}: {error}") from None
 
 
 def _bits(value: int, names: dict[int, str]) -> str:

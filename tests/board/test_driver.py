@@ -144,6 +144,12 @@ def test_a_changed_file_is_named_before_anything_is_loaded(board, driver, write_
             "Make the bundle again from the overlay it belongs to",
         ),
         (
+            {"overlay.dma": "accelerator_0"},
+            {},
+            "accelerator_0 is mlfpga:hls:mixer_axi:1.0; the manifest names it as the AXI DMA. "
+            "Make the bundle again from the overlay it belongs to",
+        ),
+        (
             {},
             {"c_include_sg": 1},
             "axi_dma_0 has c_include_sg = 1; expected 0 (scatter-gather must be off). "
@@ -158,7 +164,7 @@ def test_a_changed_file_is_named_before_anything_is_loaded(board, driver, write_
         (
             {},
             {"clock_mhz": 150.0},
-            "overlay.bit clocks the logic at 150 MHz; the accelerator was built for 100 MHz. "
+            "overlay.bit clocks the logic at 150 MHz; the accelerator was built for at most 100 MHz. "
             "Build the block design with that clock",
         ),
         (
@@ -175,8 +181,15 @@ def test_an_overlay_that_differs_from_the_manifest_is_refused(board, driver, wri
     assert str(error.value) == message
 
 
+def test_a_clock_that_the_board_cannot_give_exactly_may_be_slower(board, driver, write_bundle):
+    bundle = write_bundle({"clock_mhz": 120.0}, clock_mhz=115.384598)  # 1500 MHz / 13
+    with driver.Accelerator(bundle) as accelerator:
+        assert np.array_equal(accelerator.predict(samples(3)), sums(samples(3)))
+        assert accelerator.last.clock_mhz == accelerator.clock_mhz == 115.384598
+
+
 def test_formats_that_contradict_themselves_are_refused(board, driver, write_bundle):
-    with pytest.raises(FormatError, match="words_per_sample 4 contradicts"):
+    with pytest.raises(FormatError, match="^manifest.json: input: words_per_sample 4 contradicts"):
         driver.Accelerator(write_bundle({"input.words_per_sample": 4}))
 
 
@@ -237,6 +250,30 @@ def test_after_reset_the_next_batch_is_right(accelerator, board):
     accelerator.reset()
     x = samples(9)
     assert np.array_equal(accelerator.predict(x), sums(x))
+
+
+def test_an_interrupted_call_leaves_no_wrong_results(accelerator, board, driver, monkeypatch):
+    def interrupted(words, last):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(board.models["accelerator_0"], "run", interrupted)
+        accelerator.predict(samples(4))
+    with pytest.raises(driver.DriverError) as error:
+        accelerator.predict(samples(5))
+    assert str(error.value) == (
+        "the last call was interrupted or failed, and its transfer may still be under way. "
+        "Call reset() before the next try"
+    )
+    accelerator.reset()
+    assert np.array_equal(accelerator.predict(samples(5)), sums(samples(5)))
+
+
+@pytest.mark.parametrize("count, repeats", [(0, 5), (2, 0)])
+def test_a_latency_of_nothing_is_refused(accelerator, count, repeats):
+    with pytest.raises(FormatError) as error:
+        accelerator.measure_latency(samples(count), repeats)
+    assert str(error.value) == (f"{count} samples, {repeats} repeats: to measure a latency give at least one of each")
 
 
 def test_the_bundle_runs_on_its_own(write_bundle, tmp_path):
