@@ -297,8 +297,8 @@ class Accelerator:
                 )
         if self.clock_mhz > 1.01 * self.manifest.clock_mhz:
             raise DriverError(
-                f"{expected.bitstream} clocks the logic at {self.clock_mhz:g} MHz; the accelerator was built for at most "
-                f"{self.manifest.clock_mhz:g} MHz. Build the block design with that clock"
+                f"{expected.bitstream} clocks the logic at {self.clock_mhz:g} MHz; the accelerator was built for at "
+                f"most {self.manifest.clock_mhz:g} MHz. Build the block design with that clock"
             )
         return dma
 
