@@ -170,3 +170,47 @@ def test_descriptions_that_lead_nowhere_are_refused(make, tmp_path):
     (folder / "simulation.json").write_text("{")
     with pytest.raises(SimulationError, match="is not JSON"):
         load(folder)
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"top": None}, "top is None; expected a text. Make the accelerator again"),
+        ({"words_in": "2"}, "words_in is '2'; expected an integer. Make the accelerator again"),
+        ({"include": "src"}, "include is 'src'; expected a list. Make the accelerator again"),
+        ({"words_out": 0}, "words_out is 0; a sample has at least one word"),
+        ({"stream_bits": 8}, "stream width 8 is not supported; choose 32 or 64"),
+    ],
+)
+def test_a_description_that_does_not_fit_is_refused_before_it_is_compiled(make, change, message):
+    folder = make(**change)
+    with pytest.raises(SimulationError) as caught:
+        load(folder)
+    assert str(caught.value) == f"{folder / 'simulation.json'}: {message}"
+
+
+def test_a_description_that_is_no_object_is_refused(tmp_path):
+    (tmp_path / "simulation.json").write_text("[]")
+    with pytest.raises(SimulationError, match="does not describe a simulation; it must be an object with kind, top, …"):
+        load(tmp_path)
+
+
+def test_a_compiler_that_cxx_names_wrongly_is_named(folder, monkeypatch):
+    monkeypatch.setenv("CXX", "no-such-compiler")
+    with pytest.raises(SimulationError) as caught:
+        load(folder)
+    assert str(caught.value) == (
+        "CXX names the compiler no-such-compiler, which is not on PATH; correct it or unset it for g++"
+    )
+
+
+def test_a_full_disk_is_said_plainly(folder, monkeypatch, tmp_path):
+    compiler = tmp_path / "g++"
+    compiler.write_text('#!/bin/sh\n[ $1 = --version ] || { echo "x.s: No space left on device" >&2; exit 1; }\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    with pytest.raises(SimulationError) as caught:
+        load(folder)
+    assert str(caught.value) == (
+        "the disk became full while the C simulation was compiled; free some space and run again"
+    )

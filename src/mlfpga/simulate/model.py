@@ -34,11 +34,14 @@ class StreamModel(Protocol):
 
 
 def read_description(folder: Path) -> dict:
-    """The content of `simulation.json`; SimulationError if there is none, or if it is not JSON."""
+    """The content of `simulation.json`; SimulationError if there is none, or if it is no JSON object."""
     path = folder / "simulation.json"
     try:
-        return json.loads(path.read_text())
-    except FileNotFoundError:
+        description = json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
         raise SimulationError(f"{folder} is not a simulation folder: it has no simulation.json") from None
-    except json.JSONDecodeError as error:
+    except ValueError as error:  # of JSON, or of UTF-8
         raise SimulationError(f"{path} is not JSON: {error}") from None
+    if not isinstance(description, dict):
+        raise SimulationError(f"{path} does not describe a simulation; it must be an object with kind, top, …")
+    return description

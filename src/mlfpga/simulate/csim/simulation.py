@@ -1,6 +1,7 @@
 """Build the C simulation of an accelerator once, and run many samples through it."""
 
 import ctypes
+import errno
 import os
 import shutil
 import subprocess
@@ -15,8 +16,15 @@ from mlfpga.simulate.model import SimulationError, read_description
 _HERE = Path(__file__).parent
 # -fno-gnu-unique lets two libraries with the same static names live in one process; hls4ml's headers need it.
 _FLAGS = ("-O2", "-std=c++17", "-fPIC", "-fno-gnu-unique", "-Wno-unknown-pragmas")
+_ENTRIES = {
+    "top": str, "header": str, "sources": list, "include": list, "weights": str,
+    "stream_bits": int, "words_in": int, "words_out": int,
+}  # fmt: skip
+_KINDS = {str: "a text", list: "a list", int: "an integer"}
+_STREAM_BITS = (32, 64)
 # Samples of one call into C: a Ctrl-C is seen between calls.
 _CHUNK = 256
+_DISK_FULL = os.strerror(errno.ENOSPC)
 _FAULTS = {
     -1: "left input words unread; it reads fewer than {words_in} words a sample",
     -2: "gave fewer than {words_out} words for a sample",
@@ -36,7 +44,7 @@ class CSimulation:
 
     def __init__(self, folder: Path | str):
         self.folder = Path(folder)
-        description = read_description(self.folder)
+        description = _checked(read_description(self.folder), self.folder / "simulation.json")
         self.top: str = description["top"]
         self.stream_bits: int = description["stream_bits"]
         self.words_in: int = description["words_in"]
@@ -80,6 +88,21 @@ class CSimulation:
             raise SimulationError(f"{self.top} {fault}")
 
 
+def _checked(description: dict, path: Path) -> dict:
+    """The description, if every entry is there and of its type; a wrong width would write outside NumPy's arrays."""
+    for name, kind in _ENTRIES.items():
+        if not isinstance(description.get(name), kind):
+            raise SimulationError(
+                f"{path}: {name} is {description.get(name)!r}; expected {_KINDS[kind]}. Make the accelerator again"
+            )
+    for name in ("words_in", "words_out"):
+        if description[name] < 1:
+            raise SimulationError(f"{path}: {name} is {description[name]}; a sample has at least one word")
+    if description["stream_bits"] not in _STREAM_BITS:
+        raise SimulationError(f"{path}: stream width {description['stream_bits']} is not supported; choose 32 or 64")
+    return description
+
+
 def _build(folder: Path, description: dict) -> Path:
     """Path of the shared library; compiled only if its content was never compiled before."""
     compiler = _compiler()
@@ -106,7 +129,10 @@ def _build(folder: Path, description: dict) -> Path:
 
 
 def _compiler() -> str:
-    compiler = shutil.which(os.environ.get("CXX", "g++"))
+    named = os.environ.get("CXX")
+    compiler = shutil.which(named or "g++")
+    if compiler is None and named:
+        raise SimulationError(f"CXX names the compiler {named}, which is not on PATH; correct it or unset it for g++")
     if compiler is None:
         raise SimulationError("the C simulation needs g++, which is not on PATH; install it (sudo apt install g++)")
     return compiler
@@ -136,7 +162,10 @@ def _compile(compiler: str, folder: Path, description: dict, defines: tuple[str,
 
 
 def _call(command: list[str]) -> None:
-    done = subprocess.run(command, capture_output=True, text=True)
+    # In English, whatever the user's language: the messages are searched for what went wrong.
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    if _DISK_FULL in done.stderr:
+        raise SimulationError("the disk became full while the C simulation was compiled; free some space and run again")
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
         raise SimulationError(
