@@ -165,6 +165,14 @@ def test_folders_can_be_named_by_the_environment(tmp_path, monkeypatch):
     assert cache_root() == tmp_path / "c"
 
 
+def test_a_relative_folder_is_seen_from_the_checkout(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFPGA_BUILD", "somewhere/else")
+    assert build_root() == course_root() / "somewhere" / "else"
+    monkeypatch.setenv("MLFPGA_BUILD", "")
+    assert build_root() == course_root() / "build"
+
+
 def test_a_folder_that_is_no_checkout_is_refused(tmp_path, monkeypatch):
     monkeypatch.setenv("MLFPGA_ROOT", str(tmp_path))
     with pytest.raises(ArtifactError) as caught:

@@ -1,5 +1,6 @@
 """The command line: instant help that teaches, exit codes that scripts can trust, errors of one line."""
 
+import os
 import subprocess
 import sys
 import time
@@ -236,3 +237,11 @@ def test_a_refusal_of_the_system_names_the_file(monkeypatch, capsys):
     monkeypatch.setattr(report, "write", refuse)
     assert cli.main(["report"]) == 1
     assert capsys.readouterr().err == "mlfpga: /build/x: Permission denied\n"
+
+
+def test_folders_in_the_environment_are_seen_from_where_the_command_is_typed(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("MLFPGA_BUILD", "here/build")
+    monkeypatch.setenv("MLFPGA_DATA", "")
+    assert cli.main(["run", "--list"]) == 0
+    assert (os.environ["MLFPGA_BUILD"], os.environ["MLFPGA_DATA"]) == (str(tmp_path / "here" / "build"), "")

@@ -136,3 +136,12 @@ def test_a_users_folder_that_does_not_exist_is_named(folders, monkeypatch):
     monkeypatch.setenv("MLFPGA_DATA", str(folders / "nowhere"))
     with pytest.raises(DatasetError, match="nowhere, which is not a folder; correct it or unset it"):
         content(remote())
+
+
+def test_a_users_folder_that_lacks_the_file_is_named_as_the_place_for_it(folders, monkeypatch):
+    monkeypatch.setenv("MLFPGA_DATA", str(folders))
+    with pytest.raises(DatasetError) as error:
+        content(remote())
+    assert str(error.value).startswith(
+        f"set: part.gz could not be downloaded. Without a network, put set's files into {folders}. Tried:\n  {NOWHERE}"
+    )

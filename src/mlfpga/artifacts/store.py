@@ -35,14 +35,24 @@ def course_root() -> Path:
 
 def build_root() -> Path:
     """Where everything made goes: `build/` in the checkout; `MLFPGA_BUILD` overrides."""
-    named = os.environ.get("MLFPGA_BUILD")
-    return Path(named).resolve() if named else course_root() / "build"
+    return named_folder("MLFPGA_BUILD") or course_root() / "build"
 
 
 def cache_root() -> Path:
     """Where results named by their content are kept; `MLFPGA_CACHE` overrides. Deleting it loses only time."""
-    named = os.environ.get("MLFPGA_CACHE")
-    return Path(named).resolve() if named else build_root() / "cache"
+    return named_folder("MLFPGA_CACHE") or build_root() / "cache"
+
+
+def named_folder(variable: str) -> Path | None:
+    """The folder that an environment variable names, there or not; None if it names none.
+
+    A relative one is seen from the checkout, where `make` is typed: each notebook runs in a folder of its own. (The
+    command line resolves it before, from where it was typed.)
+    """
+    named = os.environ.get(variable)
+    if not named:
+        return None
+    return Path(named).resolve() if Path(named).is_absolute() else (course_root() / named).resolve()
 
 
 def sha256(path: Path) -> str:

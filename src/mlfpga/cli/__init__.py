@@ -5,6 +5,7 @@ instant in either environment. Exit codes: 0 it worked, 1 it did not (one line o
 """
 
 import argparse
+import os
 import sys
 from importlib.metadata import version
 
@@ -30,6 +31,7 @@ the path through the course, one verb per step:
 def main(arguments: list[str] | None = None) -> int:
     """Parse the command line, do the work, return the exit code."""
     chosen = parser().parse_args(arguments)
+    _resolve_folders()
     try:
         return chosen.work(chosen) or OK
     except KeyboardInterrupt:
@@ -47,6 +49,13 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"mlfpga: {explain(error)}", file=sys.stderr)
         return FAILED
+
+
+def _resolve_folders() -> None:
+    """Make folders in the environment absolute, as seen from here: notebooks run elsewhere and inherit them."""
+    for name in ("MLFPGA_ROOT", "MLFPGA_BUILD", "MLFPGA_CACHE", "MLFPGA_DATA"):
+        if os.environ.get(name):
+            os.environ[name] = os.path.abspath(os.environ[name])
 
 
 def explain(error: Exception) -> str:

@@ -6,14 +6,13 @@ cache only after its content was checked, and whole or not at all: an interrupte
 
 import gzip
 import hashlib
-import os
 import urllib.request
 import zlib
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
 
-from mlfpga.artifacts import cache_root, writing
+from mlfpga.artifacts import cache_root, named_folder, writing
 from mlfpga.datasets.dataset import DatasetError
 
 _TIMEOUT_SECONDS = 20
@@ -53,12 +52,11 @@ def content(file: RemoteFile) -> bytes:
 
 def _in_own_folder(file: RemoteFile) -> Path | None:
     """The file in the folder named by MLFPGA_DATA, or in its subfolder called like the dataset; None if not there."""
-    named = os.environ.get("MLFPGA_DATA")
-    if not named:
+    folder = named_folder("MLFPGA_DATA")
+    if folder is None:
         return None
-    folder = Path(named)
     if not folder.is_dir():
-        raise DatasetError(f"MLFPGA_DATA is {named}, which is not a folder; correct it or unset it")
+        raise DatasetError(f"MLFPGA_DATA is {folder}, which is not a folder; correct it or unset it")
     candidates = (place / f"{file.name}{suffix}" for place in (folder / file.dataset, folder) for suffix in (".gz", ""))
     return next((path for path in candidates if path.is_file()), None)
 
@@ -78,8 +76,8 @@ def _download(file: RemoteFile, cached: Path) -> bytes:
             path.write_bytes(data)
         return unpacked
     raise DatasetError(
-        f"{file.dataset}: {file.name}.gz could not be downloaded. Without a network, put {file.dataset}'s files into a "
-        f"folder and set MLFPGA_DATA to it. Tried:\n  " + "\n  ".join(failures)
+        f"{file.dataset}: {file.name}.gz could not be downloaded. Without a network, put {file.dataset}'s files into "
+        f"{named_folder('MLFPGA_DATA') or 'a folder and set MLFPGA_DATA to it'}. Tried:\n  " + "\n  ".join(failures)
     )
 
 
