@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mlfpga import bundle, formats
+from mlfpga import bundle, cli, formats
 from mlfpga.formats import FixedPoint, RangeError, StreamFormat
 
 
@@ -29,6 +29,14 @@ class Doubler:
         return self.output.encode(2 * self.input.decode(words))
 
 
+HANDOFF = """<EDKSYSTEM><MODULES>
+<MODULE FULLNAME="/axi_dma_0" VLNV="xilinx.com:ip:axi_dma:7.1"><PARAMETERS>
+<PARAMETER NAME="C_M_AXIS_MM2S_TDATA_WIDTH" VALUE="32"/><PARAMETER NAME="c_s_axis_s2mm_tdata_width" VALUE="32"/>
+</PARAMETERS></MODULE>
+<MODULE FULLNAME="/accelerator_0" VLNV="mlfpga:hls:doubler_axi:1.0"/>
+</MODULES></EDKSYSTEM>"""
+
+
 @pytest.fixture
 def accelerator(tmp_path):
     return Doubler(tmp_path / "accelerator")
@@ -36,8 +44,8 @@ def accelerator(tmp_path):
 
 @pytest.fixture
 def overlay(tmp_path):
-    for name in ("design.bit", "design.hwh"):
-        (tmp_path / name).write_text(name)
+    (tmp_path / "design.bit").write_text("design.bit")
+    (tmp_path / "design.hwh").write_text(HANDOFF)
     return bundle.Overlay(tmp_path / "design.bit", tmp_path / "design.hwh", "dry run")
 
 
@@ -82,10 +90,67 @@ def test_what_cannot_be_bundled_leaves_the_old_bundle_as_it_was(tmp_path, accele
         write(tmp_path, accelerator, overlay, inputs=INPUTS + [[0, 0], [0, 1.5], [0, 0]])
     with pytest.raises(bundle.BundleError) as caught:
         write(tmp_path, accelerator, overlay, labels=LABELS[:2])
-    assert str(caught.value) == "3 inputs came with 2 labels"
+    assert str(caught.value) == "3 inputs came with 2 labels; give one for each, and at least one"
+    with pytest.raises(bundle.BundleError, match="^0 inputs came with 0 labels; "):
+        write(tmp_path, accelerator, overlay, inputs=INPUTS[:0], labels=LABELS[:0])
     overlay.handoff.unlink()
     with pytest.raises(FileNotFoundError):
         write(tmp_path, accelerator, overlay)
     assert bundle.load(tmp_path / "bundle") == before
     before.verify()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["accelerator", "bundle", "design.bit"]
+
+
+WAY_OUT = "make the overlay of this accelerator (lab 04), then the bundle"
+
+
+@pytest.mark.parametrize(
+    "old, new, message",
+    [
+        ('"/axi_dma_0"', '"/dma"', f"design.hwh has no IP named axi_dma_0; it has dma, accelerator_0: {WAY_OUT}"),
+        (
+            "doubler_axi",
+            "mixer_axi",
+            "design.hwh: accelerator_0 is mlfpga:hls:mixer_axi:1.0, not mlfpga:hls:doubler_axi:1.0; " + WAY_OUT,
+        ),
+        ("ip:axi_dma:", "ip:axi_cdma:", "design.hwh: axi_dma_0 is xilinx.com:ip:axi_cdma:7.1, not axi_dma; " + WAY_OUT),
+        (
+            'WIDTH" VALUE="32"',
+            'WIDTH" VALUE="64"',
+            "design.hwh: axi_dma_0 has c_m_axis_mm2s_tdata_width = 64, but the accelerator's streams are 32 bits wide; "
+            + WAY_OUT,
+        ),
+    ],
+)
+def test_another_accelerator_s_overlay_is_refused(tmp_path, accelerator, overlay, old, new, message):
+    overlay.handoff.write_text(HANDOFF.replace(old, new))
+    with pytest.raises(bundle.BundleError) as caught:
+        write(tmp_path, accelerator, overlay)
+    assert str(caught.value) == message
+    assert not (tmp_path / "bundle").exists()
+
+
+def test_a_handoff_that_was_cut_short_is_refused(tmp_path, accelerator, overlay):
+    overlay.handoff.write_text(HANDOFF[:100])
+    with pytest.raises(bundle.BundleError, match=r"design\.hwh is not a whole hardware handoff: "):
+        write(tmp_path, accelerator, overlay)
+
+
+def test_inputs_between_the_steps_of_float32_are_simulated_as_the_board_reads_them(tmp_path, accelerator, overlay):
+    almost = np.full((1, 2), 0.5 - 1e-12)  # 0.5 in float32
+    manifest = write(tmp_path, accelerator, overlay, inputs=almost, labels=LABELS[:1])
+    vectors = np.load(manifest.folder / "vectors.npz")
+    assert (Doubler.output.decode(vectors["expected_words"]) == 2 * vectors["inputs"]).all()
+
+
+def test_verifying_on_the_command_line_asks_the_overlay_too(tmp_path, accelerator, overlay, capsys):
+    folder = write(tmp_path, accelerator, overlay).folder
+    assert cli.main(["bundle", "verify", str(folder)]) == 0
+    manifest = folder / "manifest.json"
+    manifest.write_text(manifest.read_text().replace("doubler_axi:1.0", "doubler_axi:2.0"))
+    assert cli.main(["bundle", "verify", str(folder)]) == 1
+    assert capsys.readouterr().err == (
+        "mlfpga: overlay.hwh: accelerator_0 is mlfpga:hls:doubler_axi:1.0, not mlfpga:hls:doubler_axi:2.0; "
+        + WAY_OUT
+        + "\n"
+    )

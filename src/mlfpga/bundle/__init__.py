@@ -4,6 +4,7 @@
 """
 
 from mlfpga.bundle.manifest import BundleError, Manifest, load
+from mlfpga.bundle.overlay import check_overlay
 from mlfpga.bundle.writer import Overlay, write
 
-__all__ = ["BundleError", "Manifest", "Overlay", "load", "write"]
+__all__ = ["BundleError", "Manifest", "Overlay", "check_overlay", "load", "write"]

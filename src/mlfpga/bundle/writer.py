@@ -11,6 +11,7 @@ from mlfpga import formats
 from mlfpga.artifacts import course_root, writing_folder
 from mlfpga.bundle import manifest as manifest_module
 from mlfpga.bundle.manifest import SCHEMA, BundleError, Manifest, load, sha256
+from mlfpga.bundle.overlay import check_overlay
 
 _BOARD = "AUP-ZU3"
 
@@ -47,10 +48,15 @@ def write(
     labels       (n,) integers
     accuracy     by stage, over these inputs: "float", "compressed"; "c_simulation" is measured here
 
-    Raises RangeError if an input is outside the accelerator's input format, BundleError if labels do not fit inputs.
+    Raises RangeError if an input is outside the accelerator's input format, BundleError if labels do not fit inputs or
+    the overlay is not the accelerator's.
     """
-    if len(labels) != len(inputs):
-        raise BundleError(f"{len(inputs)} inputs came with {len(labels)} labels")
+    if len(labels) != len(inputs) or not len(inputs):
+        raise BundleError(f"{len(inputs)} inputs came with {len(labels)} labels; give one for each, and at least one")
+    check_overlay(
+        Path(overlay.handoff), overlay.dma, overlay.accelerator, accelerator.vlnv, accelerator.input.stream_bits
+    )
+    inputs = np.asarray(inputs, dtype=np.float32)  # what the board will read is what is simulated
     expected_words = accelerator.predict_words(accelerator.input.encode(inputs))
     results = accelerator.output.decode(expected_words).reshape(len(inputs), -1)
     accuracy = accuracy | {"c_simulation": float(np.mean(results.argmax(axis=1) == labels))}
@@ -60,7 +66,7 @@ def write(
         shutil.copy(overlay.handoff, target / "overlay.hwh")
         np.savez_compressed(
             target / "vectors.npz",
-            inputs=np.asarray(inputs, dtype=np.float32),
+            inputs=inputs,
             labels=np.asarray(labels, dtype=np.int64),
             expected_words=expected_words,
         )

@@ -63,7 +63,9 @@ mlfpga bundle verify ~/digits    every file is there and is what the manifest sa
     add_dataset(bundle)
     bundle.add_argument("--to", type=Path, metavar="FOLDER", help="copy the bundle to a new folder")
     actions = bundle.add_subparsers(metavar="ACTION")
-    verify = add_verb(actions, "verify", "Check every file of a bundle against its manifest", work_bundle_verify)
+    verify = add_verb(
+        actions, "verify", "Check every file of a bundle, and its overlay, against its manifest", work_bundle_verify
+    )
     verify.add_argument("folder", type=Path)
 
 
@@ -196,10 +198,13 @@ def work_bundle(chosen: argparse.Namespace) -> None:
 
 
 def work_bundle_verify(chosen: argparse.Namespace) -> None:
-    from mlfpga.bundle import load
+    from mlfpga.bundle import check_overlay, load
 
     manifest = load(chosen.folder)
     manifest.verify()
+    overlay = manifest.overlay
+    handoff = chosen.folder / overlay.handoff
+    check_overlay(handoff, overlay.dma, overlay.accelerator, overlay.vlnv, manifest.input.stream_bits)
     print(f"{chosen.folder}: {manifest.name} for {manifest.board}, {len(manifest.files)} files, all as in the manifest")
 
 
