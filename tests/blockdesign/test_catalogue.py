@@ -4,8 +4,9 @@ import doctest
 
 import pytest
 
-from mlfpga.blockdesign import axi, clocks, expressions, recorder, settings
+from mlfpga.blockdesign import axi, clocks, design, expressions, settings
 from mlfpga.blockdesign.catalogue import CatalogueError, load_catalogue
+from mlfpga.blockdesign.commands import filters, options
 from mlfpga.blockdesign.expressions import ExpressionError, evaluate
 
 CATALOGUE = load_catalogue()
@@ -18,7 +19,7 @@ def shape(ip, **changes):
     return ip.shape(ip.values({name: str(value) for name, value in changes.items()}))
 
 
-@pytest.mark.parametrize("module", [axi, clocks, expressions, recorder, settings])
+@pytest.mark.parametrize("module", [axi, clocks, design, expressions, filters, options, settings])
 def test_examples_in_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
 

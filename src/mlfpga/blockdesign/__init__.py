@@ -13,8 +13,8 @@ from pathlib import Path
 from mlfpga.blockdesign.bitstream import is_standin
 from mlfpga.blockdesign.catalogue import CatalogueError, accelerator_ip, load_catalogue
 from mlfpga.blockdesign.checks import BOARD_PART, Finding
+from mlfpga.blockdesign.commands import Session, commands
 from mlfpga.blockdesign.design import AddressRow, Design, Where
-from mlfpga.blockdesign.recorder import Recorder
 from mlfpga.blockdesign.sandbox import Sandbox, ScriptError
 from mlfpga.blockdesign.settings import settings_text
 from mlfpga.blockdesign.vivado import BuildError, BuildResult, build, build_script, find_vivado
@@ -48,7 +48,7 @@ class DesignError(Exception):
 
 
 def dry_run(script=None, settings: dict | None = None, ips=(), check: bool = True, seconds: float = 20) -> Design:
-    """Run a build script (or any script made of the commands that the recorder knows) without Vivado.
+    """Run a build script (or any script made of the commands that the dry run knows) without Vivado.
 
     script: the Tcl file, default `build_script()`; it may read files in its own folder only, and writes none
     settings: overrides of vivado/settings.tcl, by name
@@ -61,16 +61,24 @@ def dry_run(script=None, settings: dict | None = None, ips=(), check: bool = Tru
     if not script.is_file():
         raise FileNotFoundError(f"there is no script {script}")
     files: set[str] = set()
-    recorder = Recorder(load_catalogue(ips), files)
+    session = Session(load_catalogue(ips), files, read_repository=_no_repository, find_module=_no_module)
     with tempfile.TemporaryDirectory(prefix="mlfpga-dry-run-") as folder:
         overrides = Path(folder, "settings.tcl")
         overrides.write_text(settings_text(settings or {}), encoding="utf-8")
-        sandbox = Sandbox(recorder.commands(), [script.parent, folder], files, seconds)
-        recorder.sandbox = sandbox
+        session.sandbox = sandbox = Sandbox(commands(session), [script.parent, folder], files, seconds)
         sandbox.run(script, [overrides])
-    design = recorder.design
+    design = session.design
     design.output = sandbox.output
+    design.remarks += session.missed
     errors = [finding for finding in design.check() if finding.severity == "error"] if check else []
     if errors:
         raise DesignError(design, errors)
     return design
+
+
+def _no_repository(folder):
+    return {}
+
+
+def _no_module(name):
+    raise CatalogueError(f"module {name}")

@@ -80,6 +80,12 @@ class Interface:
         """Whether this end is the master of a memory-mapped bus or the source of a stream."""
         return self.type in ("MASTER", "INITIATOR")
 
+    def propagated(self, what: str) -> int | None:
+        """What the other end of a wire takes on: "data_bits", "data_bytes", or whether there is a signal ("TLAST")."""
+        if what in ("data_bits", "data_bytes"):
+            return self.data_bits and self.data_bits // (8 if what == "data_bytes" else 1)
+        return None if self.signals is None else int(what in self.signals)
+
     @property
     def vlnv(self) -> str:
         return axi.AXIMM if self.bus == "aximm" else axi.AXIS
@@ -132,6 +138,7 @@ class IP:
         self.vlnv = entry["vlnv"]
         self.vendor, self.library, self.name, self.version = self.vlnv.split(":")
         self.kind = entry["class"]
+        self.cell_type = entry.get("cell_type", "ip")
         self.parameters = _expand_families(entry.get("parameters", {}))
         self.computed = _expand_families(entry.get("computed", {}))
 

@@ -31,13 +31,28 @@ class Finding:
 
 def check(design: Design) -> list[Finding]:
     """All findings, errors first, otherwise in the order of the checks."""
-    checks = (_part, _dma, _clocks_and_resets, _interfaces, _streams, _clock_domains, _addresses, _unaddressed)
+    checks = (
+        _remarks,
+        _part,
+        _dma,
+        _clocks_and_resets,
+        _interfaces,
+        _streams,
+        _clock_domains,
+        _addresses,
+        _unaddressed,
+    )
     findings = [finding for each in checks for finding in each(design)]
     return sorted(findings, key=lambda finding: finding.severity != "error")
 
 
 def _error(message, where) -> Finding:
     return Finding("error", message, where)
+
+
+def _remarks(design) -> Iterator[Finding]:
+    for message, where in design.remarks:
+        yield Finding("warning", message, where)
 
 
 def _part(design) -> Iterator[Finding]:

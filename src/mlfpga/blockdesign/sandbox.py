@@ -55,11 +55,13 @@ class CommandError(Exception):
     """Raised by a command to fail as a Tcl error would: the script may catch it.
 
     word: what in the script is to blame, if it is more telling than the line of the command
+    where: the line that is to blame, if it is another one
+    whole: the message names its command already
     """
 
-    def __init__(self, message: str, word: str | None = None):
+    def __init__(self, message: str, word: str | None = None, where: Where | None = None, whole: bool = False):
         super().__init__(message)
-        self.word = word
+        self.word, self.where, self.whole = word, where, whole
 
 
 class Sandbox:
@@ -121,6 +123,15 @@ class Sandbox:
         if self._exit_code:
             self._fail(f"the script ended with exit code {self._exit_code}", self._trace_at_exit)
 
+    @property
+    def expected_version(self) -> str | None:
+        """The version of Vivado that a script says it was written for (write_bd_tcl puts it there), or None."""
+        for script in self._scripts:
+            match = re.search(r'set\s+scripts_vivado_version\s+"?(\d{4}\.\d)', "\n".join(self._lines(script)))
+            if match:
+                return match[1]
+        return None
+
     def split(self, text: str) -> tuple:
         """The elements of a Tcl list."""
         try:
@@ -146,6 +157,8 @@ class Sandbox:
         for name in _HARMFUL:
             self._tcl.eval(f"interp hide script {name}")
         for name in [*self._commands, "unknown"]:
+            if "::" in name:
+                self._tcl.call("script", "eval", ["namespace", "eval", name.rpartition("::")[0], ""])
             self._tcl.eval(f"interp alias script {name} {{}} dispatch {name}")
 
     def _call(self, name, *words):
@@ -157,8 +170,8 @@ class Sandbox:
             result = self._commands[name](*words)
             return 0, "" if result is None else result
         except CommandError as error:
-            where = self.where_of(error.word) if error.word else None
-            message = str(error) if name in ("unknown", "permit") else f"{name}: {error}"
+            where = self.where_of(error.word) if error.word else error.where
+            message = str(error) if error.whole or name in ("unknown", "permit") else f"{name}: {error}"
         except (TypeError, ValueError) as error:
             message = f"{name}: wrong arguments ({error})"
         self._last_error = message, where or self.where

@@ -82,9 +82,6 @@ def test_a_whole_build_in_other_words(run_lines):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("get_files other.bd", 'get_files: there is no file "other.bd" in the project'),
-        ("get_runs place_1", 'get_runs: there is no run "place_1"; a new project has synth_1 and impl_1'),
-        ("get_bd_pins dma/*nothing", 'get_bd_pins: dma (axi_dma) has no pin "*nothing"'),
         ("set_property CONFIG.c_include_sg $dma", "set_property: expected a name, a value and one or more objects"),
         (
             "report_timing_summary -max_pats 10",
@@ -97,3 +94,19 @@ def test_what_is_wrong_is_still_refused(run_lines, line, message):
     with pytest.raises(ScriptError) as caught:
         run_lines(line)
     assert caught.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ("get_files other.bd", 'get_files: there is no file "other.bd" in the project'),
+        ("get_runs place_1", 'get_runs: there is no run "place_1"; a new project has synth_1 and impl_1'),
+        ("get_bd_pins dma/*nothing", 'get_bd_pins: dma (axi_dma) has no pin "*nothing"'),
+    ],
+)
+def test_what_is_not_found_is_a_warning_unless_something_fails_for_it(run_lines, line, message):
+    found = [str(finding) for finding in run_lines(line).check()]
+    assert [text for text in found if text.endswith(message)] == [f"script.tcl:7: warning: {message}"]
+    with pytest.raises(ScriptError) as caught:
+        run_lines(f"\nset_property NAME other [{line}]")
+    assert str(caught.value) == f"script.tcl:8: {message}"
