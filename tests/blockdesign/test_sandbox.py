@@ -17,15 +17,67 @@ def fails(path, **options):
     return str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "command", ["exec ls", "open /etc/passwd", "socket localhost 80", "load x.so", "cd /", "glob *"]
-)
+@pytest.mark.parametrize("command", ["exec ls", "socket localhost 80", "load x.so", "encoding system utf-8"])
 def test_commands_that_reach_the_machine_are_refused(script, command):
     message = fails(script(f"puts hello\n{command}\n"))
     name = command.split()[0]
     assert message == (
-        f"script.tcl:2: {name}: refused in a dry run: a script cannot start programs or reach files and the network"
+        f"script.tcl:2: {name}: refused in a dry run: a script cannot start programs or reach the network"
     )
+
+
+@pytest.mark.parametrize("command", ["open /etc/passwd", "open ../outside w", "cd /", "cd .."])
+def test_files_outside_the_folder_are_refused(script, command):
+    name, path = command.split()[:2]
+    what = "stays" if name == "cd" else "reads only files"
+    assert fails(script(command)) == (
+        f'script.tcl:1: {name}: "{path}" is refused: a dry run {what} in the folder of its script'
+    )
+
+
+def test_a_pipe_is_refused(script):
+    assert fails(script("open |ls")) == "script.tcl:1: open: refused in a dry run: a script cannot start programs"
+
+
+def test_files_in_the_folder_can_be_read_and_found(script):
+    script("set first 1\nset second 2\n", name="data.txt")
+    main = script("""
+set channel [open data.txt]
+puts [gets $channel]
+close $channel
+puts [glob *.txt]
+puts [glob -nocomplain *.xci]
+file mkdir made
+cd [pwd]
+puts [lsort [glob -directory [file dirname [file normalize [info script]]] -tails *]]
+""")
+    assert run(main).output == ["set first 1", "data.txt", "", "data.txt script.tcl"]
+
+
+def test_what_a_script_writes_can_be_read_back_and_is_gone_afterwards(script):
+    script("old", name="log.txt")
+    main = script("""
+set channel [open log.txt a]
+puts $channel { new}
+close $channel
+set channel [open log.txt]
+puts [read -nonewline $channel]
+close $channel
+puts -nonewline [file exists other.txt]
+close [open other.txt w]
+puts [file exists other.txt]
+""")
+    assert run(main).output == ["old new", "0", "1"]
+    assert (main.parent / "log.txt").read_text() == "old"
+    assert not (main.parent / "other.txt").exists()
+
+
+def test_a_trusted_script_may_start_programs_and_read_elsewhere(script, tmp_path):
+    (tmp_path / "outside.tcl").write_text("puts sourced")
+    main = script("puts [exec echo started]\nsource ../outside.tcl")
+    sandbox = Sandbox({}, [main.parent], set(), trusted=True)
+    sandbox.run(main)
+    assert sandbox.output == ["started", "sourced"]
 
 
 def test_hidden_commands_cannot_be_brought_back(script):
@@ -61,6 +113,14 @@ def test_the_commands_behind_file_are_closed_too(script):
 def test_nothing_is_written(script):
     main = script("file mkdir made\nfile delete script.tcl\nputs [file exists script.tcl]")
     assert run(main).output == ["1"]
+    assert [path.name for path in main.parent.iterdir()] == ["script.tcl"]
+
+
+def test_a_copy_exists_from_then_on(script):
+    main = script(
+        "file copy script.tcl copy.tcl\nputs [file exists copy.tcl]\nfile delete copy.tcl\nputs [file exists copy.tcl]"
+    )
+    assert run(main).output == ["1", "0"]
     assert [path.name for path in main.parent.iterdir()] == ["script.tcl"]
 
 

@@ -69,7 +69,7 @@ def dry_run(script=None, settings: dict | None = None, ips=(), check: bool = Tru
         sandbox.run(script, [overrides])
     design = session.design
     design.output = sandbox.output
-    design.remarks += session.missed
+    design.remarks += [("warning", message, where) for message, where in session.missed]
     errors = [finding for finding in design.check() if finding.severity == "error"] if check else []
     if errors:
         raise DesignError(design, errors)

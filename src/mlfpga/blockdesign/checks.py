@@ -51,8 +51,8 @@ def _error(message, where) -> Finding:
 
 
 def _remarks(design) -> Iterator[Finding]:
-    for message, where in design.remarks:
-        yield Finding("warning", message, where)
+    for severity, message, where in design.remarks:
+        yield Finding(severity, message, where)
 
 
 def _part(design) -> Iterator[Finding]:

@@ -190,7 +190,7 @@ class Design:
         self.where: Where | None = None
         self.output: list[str] = []
         self.board_part = ""
-        self.remarks: list[tuple[str, Where | None]] = []
+        self.remarks: list[tuple[str, str, Where | None]] = []
         self._flat: _Flat | None = None
 
     # Wires as hardware sees them.

@@ -1,11 +1,15 @@
 """Runs a Tcl script with commands of our own, and nothing that could touch the machine.
 
 The script runs in a *safe interpreter* (Tcl's own: `interp create -safe`), which has no exec, open, socket, load, cd,
-glob, file or exit. What a build script needs of those comes back as commands that look at the script's own folder only
-and never write. Every call knows the file and line of the script it came from.
+glob, file or exit. What a build script needs of those comes back as commands that look at the script's own folder only;
+what they write goes to a folder that is thrown away. Who trusts a script can ask for more: then it may read everything
+and start programs. Every call knows the file and line of the script it came from.
 """
 
+import hashlib
+import os
 import re
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -36,10 +40,11 @@ proc dispatch {args} {
 }
 """
 
-_REFUSED = ("exec", "open", "socket", "load", "cd", "glob", "unload", "encoding", "fconfigure")
+_REFUSED = ("exec", "socket", "load", "unload", "encoding")
+_TRUSTED = ("exec",)
 _HARMFUL = ("after", "vwait", "update", "interp", "fileevent", "fcopy")
-_PATH_QUESTIONS = ("join", "dirname", "tail", "rootname", "extension", "split", "pathtype")
-_INSIDE_QUESTIONS = ("exists", "isfile", "isdirectory")
+_PATH_QUESTIONS = ("join", "dirname", "tail", "rootname", "extension", "split", "pathtype", "nativename", "separator")
+_INSIDE_QUESTIONS = ("exists", "isfile", "isdirectory", "readable", "writable", "executable")
 _WRITES = ("mkdir", "copy", "rename", "delete")
 
 
@@ -72,15 +77,19 @@ class Sandbox:
     roots: folders whose files the script may read
     files: paths that exist for the script although nothing has written them (what the recorded tools would have made)
     seconds: limit on the run; an endless loop ends there
+    trusted: the script may read files anywhere, and start programs
     """
 
-    def __init__(self, commands: dict[str, Callable], roots, files: set, seconds: float = 20):
+    def __init__(self, commands: dict[str, Callable], roots, files: set, seconds: float = 20, trusted: bool = False):
         self._tcl = _new_interpreter()
         self._roots = [Path(root).resolve() for root in roots]
-        self._files, self._seconds = files, seconds
+        self._files, self._seconds, self._trusted = files, seconds, trusted
+        self._folder = self._roots[0]
+        self._scratch = tempfile.TemporaryDirectory(prefix="mlfpga-dry-run-")
         self._scripts: list[Path] = []
-        self._commands = commands | {"puts": self._puts, "file": self._file, "exit": self._exit, "pwd": self._pwd}
-        self._commands |= {name: self._refuser(name) for name in _REFUSED}
+        own = {"puts": self._puts, "file": self._file, "exit": self._exit, "pwd": self._pwd, "cd": self._cd}
+        self._commands = commands | own | {"glob": self._glob, "open": self._open}
+        self._commands |= {name: self._refuser(name) for name in _REFUSED if not (trusted and name in _TRUSTED)}
         self._last_error: tuple[str, Where | None] | None = None
         self._exit_code: int | None = None
         self._trace_at_exit = ""
@@ -140,8 +149,8 @@ class Sandbox:
             raise CommandError(f"not a list: {error}") from error
 
     def resolve(self, path) -> Path:
-        """An absolute path; relative ones start at the script's folder."""
-        return (self._roots[0] / path).resolve()
+        """An absolute path; relative ones start at the script's folder, or where it went with cd."""
+        return (self._folder / path).resolve()
 
     def _prepare(self):
         import tkinter
@@ -154,8 +163,13 @@ class Sandbox:
         self._tcl.eval("proc run_inside {args} {run_file [dispatch permit [lindex $args end]]}")
         self._commands["permit"] = self._permit
         self._tcl.call("script", "eval", _LOCATE)
-        for name in _HARMFUL:
+        for name in [*_HARMFUL, "puts"]:
             self._tcl.eval(f"interp hide script {name}")
+        self._tcl.eval("interp expose script fconfigure")
+        self._tcl.eval("script eval {array set ::env {}; set ::tcl_platform(os) Linux}")
+        if self._trusted:
+            for name in _TRUSTED:
+                self._tcl.eval(f"interp expose script {name}")
         for name in [*self._commands, "unknown"]:
             if "::" in name:
                 self._tcl.call("script", "eval", ["namespace", "eval", name.rpartition("::")[0], ""])
@@ -224,16 +238,69 @@ class Sandbox:
         return str(resolved)
 
     def _inside(self, path: Path) -> bool:
-        return any(path == root or root in path.parents for root in self._roots)
+        return self._trusted or any(path == root or root in path.parents for root in self._roots)
 
     def _puts(self, *words):
-        words = [word for word in words if word != "-nonewline"]
-        if len(words) == 2 and words[0] not in ("stdout", "stderr"):
-            raise CommandError("writing files is refused in a dry run")
-        self.output.append(words[-1] if words else "")
+        channel, *text = [word for word in words if word != "-nonewline"] if len(words) > 1 else ("stdout", *words)
+        if not text:
+            channel, text = "stdout", [channel]
+        if channel in ("stdout", "stderr"):
+            self.output.append(text[0])
+        else:
+            self._tcl.call("interp", "invokehidden", "script", "puts", *words)
 
     def _pwd(self):
-        return str(self._roots[0])
+        return str(self._folder)
+
+    def _cd(self, folder="."):
+        path = self.resolve(folder)
+        if not self._inside(path):
+            raise CommandError(f'"{folder}" is refused: a dry run stays in the folder of its script')
+        self._folder = path
+
+    def _glob(self, *words):
+        """Files inside the script's folder that match; elsewhere nothing is seen."""
+        options, patterns = {}, list(words)
+        while patterns and patterns[0].startswith("-"):
+            option = patterns.pop(0)
+            if option == "--":
+                break
+            options[option] = patterns.pop(0) if option in ("-directory", "-path", "-types", "-type") else True
+        start = self.resolve(options.get("-directory", "."))
+        found = []
+        for pattern in patterns:
+            base = Path(pattern).anchor or None
+            paths = Path(base).glob(str(Path(pattern).relative_to(base))) if base else start.glob(pattern)
+            found += [(path, pattern) for path in sorted(paths) if self._inside(path.resolve())]
+        if not found and "-nocomplain" not in options:
+            raise CommandError(f'no files matched glob pattern "{" ".join(patterns)}"')
+        full = "-directory" in options and "-tails" not in options
+        relative = self._folder if "-directory" not in options else start
+        return [
+            str(path) if full or Path(pattern).is_absolute() else os.path.relpath(path, relative)
+            for path, pattern in found
+        ]
+
+    def _open(self, path, access="r", *_):
+        """A channel: to read a file in the script's folder, or to write one that is thrown away after the run."""
+        resolved = self.resolve(path)
+        if path.startswith("|"):
+            raise CommandError("refused in a dry run: a script cannot start programs")
+        if not self._inside(resolved):
+            raise CommandError(f'"{path}" is refused: a dry run reads only files in the folder of its script')
+        written = Path(self._scratch.name, hashlib.sha256(str(resolved).encode()).hexdigest())
+        if access in ("r", "rb", "RDONLY"):
+            source = written if written.is_file() else resolved
+            if not source.is_file():
+                raise CommandError(f'there is no file "{path}"')
+        else:
+            source = written
+            if resolved.is_file() and not written.exists():
+                written.write_bytes(resolved.read_bytes())
+            self._files.add(str(resolved))
+        channel = self._tcl.call("open", str(source), access)
+        self._tcl.call("interp", "transfer", "", channel, "script")
+        return channel
 
     def _exit(self, code="0"):
         self._exit_code = int(code)
@@ -259,20 +326,24 @@ class Sandbox:
             return int(question != "isdirectory")
         if not self._inside(resolved):
             return 0
-        return int(getattr(resolved, {"isfile": "is_file", "isdirectory": "is_dir"}.get(question, question))())
+        answers = {"isfile": resolved.is_file, "isdirectory": resolved.is_dir, "executable": lambda: False}
+        return int(answers.get(question, resolved.exists)())
 
     def _write(self, question, paths):
-        """Nothing is written: a copy of a file that the recorded tools would have made exists from now on, too."""
+        """Nothing is written: a copy of a file exists from now on, and a folder that the script has made."""
         if question in ("copy", "rename"):
-            source, target = (self.resolve(path) for path in paths)
-            if str(source) not in self._files:
-                raise CommandError(f'there is no file "{paths[0]}" to {question}')
-            self._files.add(str(target))
+            *sources, target = (self.resolve(path) for path in paths)
+            for source, path in zip(sources, paths, strict=False):
+                if str(source) not in self._files and not (self._inside(source) and source.exists()):
+                    raise CommandError(f'there is no file "{path}" to {question}')
+                self._files.add(str(target if not target.is_dir() else target / source.name))
+        if question == "delete":
+            self._files.difference_update(str(self.resolve(path)) for path in paths)
         return ""
 
     def _refuser(self, name):
         def refuse(*words):
-            raise CommandError("refused in a dry run: a script cannot start programs or reach files and the network")
+            raise CommandError("refused in a dry run: a script cannot start programs or reach the network")
 
         return refuse
 

@@ -29,7 +29,9 @@ def commands(session: Session) -> dict[str, Callable]:
         made = group(session)
         names = [name for name in dir(made) if not name.startswith("_")]
         known |= {name: getattr(made, name) for name in names if callable(getattr(made, name))}
-    known.pop("property", None)
+        known |= {name: getattr(made, method) for name, method in getattr(group, "NAMES", {}).items()}
+    for name in ("NAMES", "property", "send_message"):
+        known.pop(name, None)
     inert = json.loads(Path(__file__).with_name("inert.json").read_text(encoding="utf-8"))
     return {name: _inert(**options) for name, options in inert["commands"].items()} | known
 

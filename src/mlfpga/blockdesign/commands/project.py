@@ -15,6 +15,8 @@ VIVADO_VERSION = "2024.1"
 class ProjectCommands:
     """Every public method is a command of Vivado."""
 
+    NAMES = {"common::send_gid_msg": "send_message", "common::send_msg_id": "send_message"}
+
     def __init__(self, session: Session):
         self._session = session
 
@@ -73,6 +75,22 @@ class ProjectCommands:
         if not found:
             session.miss("get_ipdefs", f'there is no IP "{patterns[0]}"{did_you_mean(patterns[0], known)}')
         return found
+
+    def send_message(self, *words):
+        """What a script tells: an error of its own (write_bd_tcl's scripts give up without any other) is a finding."""
+        options, rest = parse_options(words, valued=["-ssname", "-id", "-severity"])
+        # The older form is: id severity text.
+        severity = options.get("-severity") or (rest[1] if len(rest) > 2 else "INFO")
+        text = " ".join(rest[-1].split()) if rest else ""
+        self._session.sandbox.output.append(text)
+        if severity.upper() in ("ERROR", "CRITICAL WARNING"):
+            self._session.remark(f"the script says: {text}", "error" if severity.upper() == "ERROR" else "warning")
+        if severity.upper() == "ERROR":
+            raise CommandError(text, whole=True)
+
+    def write_hwdef(self, *words):
+        _, rest = parse_options(words, flags=["-force"], valued=["-file"])
+        self._session.need(not rest or len(rest) == 1, "expected one file")
 
     # Files and filesets.
 

@@ -318,9 +318,9 @@ class Session:
         place = self.design.mappings.index(mapping)
         self.design.mappings[place] = dataclasses.replace(mapping, **{changed: value}, where=self.where)
 
-    def remark(self, message: str) -> None:
-        """Something that Vivado would only warn of."""
-        self.design.remarks.append((message, self.where))
+    def remark(self, message: str, severity: str = "warning") -> None:
+        """Something for the list of findings: by default what Vivado would only warn of."""
+        self.design.remarks.append((severity, message, self.where))
 
     def matching(self, paths, patterns: list[str]) -> list[str]:
         """Paths that a pattern stands for; * and ? stay within one level."""
