@@ -72,7 +72,7 @@ class ProjectCommands:
             keep = parse_filter(options["-filter"])
             found = [vlnv for vlnv in found if keep(lambda name, vlnv=vlnv: {"VLNV": vlnv, "NAME":
                      vlnv.split(":")[2]}.get(name.upper(), ""))]  # fmt: skip
-        if not found:
+        if not found and "-quiet" not in options:
             session.miss("get_ipdefs", f'there is no IP "{patterns[0]}"{did_you_mean(patterns[0], known)}')
         return found
 
@@ -105,7 +105,8 @@ class ProjectCommands:
         patterns = session.words(patterns) or ["*"]
         if any(fnmatch.fnmatchcase(file, Path(pattern).name) for pattern in patterns):
             return [file]
-        session.miss("get_files", f'there is no file "{patterns[0]}" in the project')
+        if "-quiet" not in options:
+            session.miss("get_files", f'there is no file "{patterns[0]}" in the project')
         return []
 
     def get_filesets(self, *words):
@@ -156,7 +157,7 @@ class ProjectCommands:
         session = self._session
         names = session.words(patterns) or ["*"]
         found = [run for name in names for run in fnmatch.filter(["synth_1", "impl_1"], name)]
-        if not found:
+        if not found and "-quiet" not in options:
             session.miss("get_runs", f'there is no run "{names[0]}"; a new project has synth_1 and impl_1')
         return found
 

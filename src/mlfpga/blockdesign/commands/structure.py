@@ -37,7 +37,7 @@ class StructureCommands:
     def create_bd_design(self, *words):
         session = self._session
         session.need(session.project, "there is no open project; create_project makes one")
-        _, (name,) = parse_options(words, flags=["-boundary"], valued=["-dir", "-cell", "-srcset"])
+        _, (name,) = parse_options(words, flags=["-boundary"], valued=["-dir", "-cell", "-srcset", "-bdsource"])
         session.need(not session.design.name, f'there is already a block design "{session.design.name}"')
         session.design.name = name
         return name
