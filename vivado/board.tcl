@@ -8,8 +8,10 @@
 # Returns the list of CONFIG.* names and values for a PS cell.
 #   variant:   8GB (four x8 chips) or 4GB (two x16 chips)
 #   clock_mhz: frequency asked of pl_clk0
-proc board_ps_configuration {variant clock_mhz} {
-    return [concat [board_clocks $clock_mhz] [board_memory $variant] [board_pins] [board_ports]]
+#   second_clock_mhz: frequency asked of pl_clk1, or "" to leave it off
+proc board_ps_configuration {variant clock_mhz {second_clock_mhz ""}} {
+    return [concat [board_clocks $clock_mhz] [board_second_clock $second_clock_mhz] [board_memory $variant] \
+        [board_pins] [board_ports]]
 }
 
 proc board_clocks {clock_mhz} {
@@ -21,6 +23,17 @@ proc board_clocks {clock_mhz} {
         CONFIG.PSU__CRL_APB__PL0_REF_CTRL__FREQMHZ   $clock_mhz \
         CONFIG.PSU__USE__FABRIC__RST                 1 \
         CONFIG.PSU__NUM_FABRIC_RESETS                1 \
+    ]
+}
+
+proc board_second_clock {clock_mhz} {
+    if {$clock_mhz eq ""} {
+        return {}
+    }
+    return [list \
+        CONFIG.PSU__FPGA_PL1_ENABLE                1 \
+        CONFIG.PSU__CRL_APB__PL1_REF_CTRL__SRCSEL  IOPLL \
+        CONFIG.PSU__CRL_APB__PL1_REF_CTRL__FREQMHZ $clock_mhz \
     ]
 }
 

@@ -13,8 +13,15 @@ set settings(ip_repository)    ""
 # Width of the accelerator's input stream in bits: 32 or 64. (The DMA takes the output stream's width from the wire.)
 set settings(stream_bits) 32
 
+# More accelerators in the same design, each with a DMA of its own: a list of {name vlnv stream_bits}, up to seven, e.g.
+#     set settings(more_accelerators) {{cnn_0 mlfpga:hls:mnist_cnn_axi:1.0 64}}
+set settings(more_accelerators) {}
+
 # Clock of everything in the programmable logic, in MHz.
 set settings(clock_mhz) 100
+
+# Another clock for the accelerators and their data, in MHz; "" for the same one. Registers stay on clock_mhz.
+set settings(accelerator_clock_mhz) ""
 
 # 1: an overlay that misses timing is an error; 0: it is exported all the same, with a warning.
 set settings(require_timing) 1
@@ -45,5 +52,13 @@ foreach name [array names settings] {
 foreach {name choices} {stream_bits {32 64} board_variant {8GB 4GB} require_timing {0 1}} {
     if {$settings($name) ni $choices} {
         error "settings: $name \"$settings($name)\" is not supported; choose from $choices"
+    }
+}
+if {[llength $settings(more_accelerators)] > 7} {
+    error "settings: more_accelerators lists [llength $settings(more_accelerators)]; the interconnect has room for 7"
+}
+foreach accelerator $settings(more_accelerators) {
+    if {[llength $accelerator] != 3 || [lindex $accelerator 2] ni {32 64}} {
+        error "settings: more_accelerators \"$accelerator\" is not {name vlnv stream_bits}, with 32 or 64 bits"
     }
 }

@@ -89,11 +89,16 @@ def test_the_ip_repository_is_given_to_the_project(run, tmp_path):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ({"clok_mhz": 100}, 'settings: unknown name "clok_mhz"; choose from accelerator_name accelerator_vlnv'),
+        ({"clok_mhz": 100}, 'settings: unknown name "clok_mhz"; choose from accelerator_clock_mhz accelerator_name'),
         ({"stream_bits": 24}, 'settings: stream_bits "24" is not supported; choose from 32 64'),
         ({"board_variant": "16GB"}, 'settings: board_variant "16GB" is not supported; choose from 8GB 4GB'),
         ({"accelerator_vlnv": "me:hls:other:1.0"}, 'no IP matches "me:hls:other:1.0"; is its folder in settings(ip_r'),
         ({"clock_mhz": 2000}, "set_property: ps: a PL clock of 2000 MHz is out of range; choose at most 1500 MHz"),
+        ({"more_accelerators": [["x", VLNV, 24]]}, f'settings: more_accelerators "x {VLNV} 24" is not {{name vlnv str'),
+        (
+            {"more_accelerators": [["x", VLNV, 32]] * 8},
+            "settings: more_accelerators lists 8; the interconnect has room",
+        ),
         ({"accelerator_name": "ps"}, 'create_bd_cell: there is already a cell "ps" (block_design.tcl:'),
     ],
 )
@@ -156,3 +161,34 @@ def test_an_accelerator_is_described_by_the_contract():
         accelerator_ip(VLNV, 24, 32)
     with pytest.raises(ValueError, match='"digits" is not vendor:library:name:version'):
         accelerator_ip("digits", 32, 32)
+
+
+def test_a_second_accelerator_has_a_dma_and_addresses_of_its_own(run):
+    design = run(more_accelerators=[["second", "mlfpga:hls:other_axi:1.0", 64]],
+                 ips=[accelerator_ip(VLNV, 32, 32), accelerator_ip("mlfpga:hls:other_axi:1.0", 64, 64)])  # fmt: skip
+    assert design.check() == []
+    rows = {(row.slave, row.base) for row in design.address_map() if row.master == "ps/Data"}
+    assert rows == {
+        ("axi_dma_0/S_AXI_LITE", 0x8000_0000),
+        ("accelerator_0/s_axi_control", 0x8001_0000),
+        ("axi_dma_1/S_AXI_LITE", 0x8002_0000),
+        ("second/s_axi_control", 0x8003_0000),
+    }
+    assert design.cells["axi_dma_1"].values["c_s_axis_s2mm_tdata_width"] == "64"
+
+
+def test_the_accelerators_may_have_a_clock_of_their_own(run):
+    design = run(accelerator_clock_mhz=200)
+    assert design.check() == []
+    clocks = {pin: str(design.clock_of(Pin(*pin.split("/")))) for pin in (
+        "accelerator_0/s_axis", "accelerator_0/s_axi_control", "axi_dma_0/M_AXI_MM2S", "axi_dma_0/S_AXI_LITE",
+        "ps/S_AXI_HP0_FPD", "ps/M_AXI_HPM0_LPD")}  # fmt: skip
+    assert clocks == {
+        "accelerator_0/s_axis": "ps/pl_clk1",
+        "accelerator_0/s_axi_control": "ps/pl_clk1",
+        "axi_dma_0/M_AXI_MM2S": "ps/pl_clk1",
+        "axi_dma_0/S_AXI_LITE": "ps/pl_clk0",
+        "ps/S_AXI_HP0_FPD": "ps/pl_clk1",
+        "ps/M_AXI_HPM0_LPD": "ps/pl_clk0",
+    }
+    assert design.cells["ps"].values["PSU__CRL_APB__PL1_REF_CTRL__ACT_FREQMHZ"].startswith("187.")

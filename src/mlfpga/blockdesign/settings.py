@@ -5,7 +5,8 @@ from pathlib import Path
 
 
 def settings_text(settings: dict) -> str:
-    """A Tcl file that sets `settings(name)` for each name. Values become text; a path becomes an absolute one.
+    """A Tcl file that sets `settings(name)` for each name. Values become text; a path becomes an absolute one, a list
+    a Tcl list (of words without braces).
 
     Values are quoted as Tcl words, so that none can end its word and run as a command.
     """
@@ -18,6 +19,9 @@ def settings_text(settings: dict) -> str:
 
 
 def _text(value) -> str:
+    if isinstance(value, (list, tuple)):
+        words = [_text(item) for item in value]
+        return " ".join(word if re.fullmatch(r"\S+", word) else "{" + word + "}" for word in words)
     if isinstance(value, Path):
         return str(value.resolve())
     return f"{value:g}" if isinstance(value, float) else str(value)
