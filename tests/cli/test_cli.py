@@ -11,7 +11,7 @@ import pytest
 
 from mlfpga import cli, course, formats
 from mlfpga.accelerators import Accelerator
-from mlfpga.cli import hardware
+from mlfpga.cli import vivado
 from mlfpga.course import report, runner
 
 pytestmark = pytest.mark.host
@@ -95,7 +95,7 @@ def test_arguments_without_sense_exit_with_2(capsys, tmp_path):
         (["report", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
         (["bundle", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
         (["vivado", "check", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
-        (["vivado", "check", "--script", "/nowhere.tcl"], "there is no script /nowhere.tcl"),
+        (["vivado", "check", "/nowhere.tcl"], "there is no script /nowhere.tcl"),
         (["run", "--only", "trainnig"], "there is no stage 'trainnig'; choose one of training, compression, "),
         (["figures", "--only", "speed"], "there is no group of figures 'speed'; choose one of path"),
         (["vivado", "check", "--set", "stream_bits=24"], "input stream width 24 is not supported; choose 32 or 64"),
@@ -225,8 +225,8 @@ def test_simulate_refuses_an_archive_of_arrays(doubling, tmp_path, capsys):
 
 def test_places_in_settings_are_seen_from_where_the_command_is_typed(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    chosen = cli.parser().parse_args(["vivado", "build", "out", "--set", "ip_repository=my/ip"])
-    settings, _ = hardware.design_inputs(chosen)
+    chosen = cli.parser().parse_args(["vivado", "build", "--output", "out", "--set", "ip_repository=my/ip"])
+    settings, _ = vivado.design_inputs(chosen)
     assert settings["ip_repository"] == tmp_path / "my" / "ip"
 
 

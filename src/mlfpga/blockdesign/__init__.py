@@ -15,9 +15,18 @@ from mlfpga.blockdesign.catalogue import CatalogueError, accelerator_ip, load_ca
 from mlfpga.blockdesign.checks import BOARD_PART, Finding
 from mlfpga.blockdesign.commands import Session, commands
 from mlfpga.blockdesign.design import AddressRow, Design, Where
+from mlfpga.blockdesign.fidelity import compare
 from mlfpga.blockdesign.sandbox import Sandbox, ScriptError
 from mlfpga.blockdesign.settings import settings_text
-from mlfpga.blockdesign.vivado import BuildError, BuildResult, build, build_script, find_vivado
+from mlfpga.blockdesign.vivado import (
+    BuildError,
+    BuildResult,
+    Reports,
+    build,
+    build_script,
+    find_vivado,
+    read_reports,
+)
 
 __all__ = [
     "BOARD_PART",
@@ -28,14 +37,17 @@ __all__ = [
     "Design",
     "DesignError",
     "Finding",
+    "Reports",
     "ScriptError",
     "Where",
     "accelerator_ip",
     "build",
     "build_script",
+    "compare",
     "dry_run",
     "find_vivado",
     "is_standin",
+    "read_reports",
 ]
 
 
@@ -47,14 +59,22 @@ class DesignError(Exception):
         super().__init__("\n".join(map(str, findings)))
 
 
-def dry_run(script=None, settings: dict | None = None, ips=(), check: bool = True, seconds: float = 20) -> Design:
+def dry_run(
+    script=None,
+    settings: dict | None = None,
+    ips=(),
+    check: bool = True,
+    seconds: float = 20,
+    trusted: bool = False,
+) -> Design:
     """Run a build script (or any script made of the commands that the dry run knows) without Vivado.
 
     script: the Tcl file, default `build_script()`; it may read files in its own folder only, and writes none
-    settings: overrides of vivado/settings.tcl, by name
+    settings: overrides of vivado/settings.tcl, by name; without any, the script is started without arguments
     ips: catalogue entries besides the built-in ones; see `accelerator_ip`
     check: raise DesignError if the design has errors; else leave them to `Design.check`
     seconds: limit on the run
+    trusted: the script may read files anywhere and start programs
     Raises ScriptError, with file and line, if a command fails or is not known.
     """
     script = Path(script or build_script()).resolve()
@@ -65,8 +85,8 @@ def dry_run(script=None, settings: dict | None = None, ips=(), check: bool = Tru
     with tempfile.TemporaryDirectory(prefix="mlfpga-dry-run-") as folder:
         overrides = Path(folder, "settings.tcl")
         overrides.write_text(settings_text(settings or {}), encoding="utf-8")
-        session.sandbox = sandbox = Sandbox(commands(session), [script.parent, folder], files, seconds)
-        sandbox.run(script, [overrides])
+        session.sandbox = sandbox = Sandbox(commands(session), [script.parent, folder], files, seconds, trusted)
+        sandbox.run(script, [] if settings is None else [overrides])
     design = session.design
     design.output = sandbox.output
     design.remarks += [("warning", message, where) for message, where in session.missed]

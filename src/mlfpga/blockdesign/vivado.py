@@ -32,6 +32,15 @@ class BuildError(RuntimeError):
 
 
 @dataclass(frozen=True)
+class Reports:
+    """What Vivado reported; None or an empty dict where a report is missing. Units as in `BuildResult`."""
+
+    utilization: dict
+    slack_ns: float | None
+    power_w: float | None
+
+
+@dataclass(frozen=True)
 class BuildResult:
     """What a build left.
 
@@ -139,10 +148,18 @@ def _result(folder, stem, log, seconds) -> BuildResult:
         *files,
         log=log,
         seconds=seconds,
-        utilization=parse_utilization(_text(folder / "utilization.rpt")),
-        slack_ns=parse_slack(_text(folder / "timing.rpt")),
-        power_w=parse_power(_text(folder / "power.rpt")),
+        **vars(read_reports(folder)),
     )
+
+
+def read_reports(folder: Path | str) -> Reports:
+    """The reports in a build's folder. Raises BuildError if there is none."""
+    folder = Path(folder)
+    names = [folder / f"{name}.rpt" for name in ("utilization", "timing", "power")]
+    if not any(path.is_file() for path in names):
+        raise BuildError(f"{folder} holds no utilization.rpt, timing.rpt or power.rpt; build the design there first")
+    utilization, timing, power = map(_text, names)
+    return Reports(parse_utilization(utilization), parse_slack(timing), parse_power(power))
 
 
 def _text(path):

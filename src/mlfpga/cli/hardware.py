@@ -1,4 +1,4 @@
-"""Towards the board: `bundle`, `board`, `vivado`."""
+"""Towards the board: `bundle` and `board`."""
 
 import argparse
 import sys
@@ -6,45 +6,11 @@ from pathlib import Path
 
 from mlfpga.cli.verbs import UsageError, add_dataset, add_group, add_verb, dataset_of
 
-# Settings of the block design that name places: seen from where the command was typed, not from where Vivado runs.
-_PLACES = ("ip_repository", "project_folder", "output_folder")
-
 
 def add_verbs(verbs) -> None:
     """Add this module's verbs."""
-    add_vivado(verbs)
     add_bundle(verbs)
     add_board(verbs)
-
-
-def add_vivado(verbs) -> None:
-    """`vivado graph`, `hwh`, `check` and `build`."""
-    vivado = add_group(
-        verbs,
-        "vivado",
-        "The block design: drawn, checked and handed off without Vivado, built with it",
-        """
-mlfpga vivado check                              what is wrong with the design, without Vivado
-mlfpga vivado graph --output design.svg          a picture, and the address map
-mlfpga vivado hwh --output overlay.hwh           the hardware handoff of a dry run
-mlfpga vivado graph --set stream_bits=64         settings of vivado/settings.tcl, changed
-mlfpga vivado build OUT --set ip_repository=IP   the bitstream, with Vivado on PATH (20 to 60 minutes)
-""",
-    )
-    graph = add_verb(vivado, "graph", "Draw the block design and print its address map", work_graph)
-    graph.add_argument("--output", type=Path, default=Path("design.svg"), help=".svg or .png (default: design.svg)")
-    hwh = add_verb(vivado, "hwh", "Write the hardware handoff that pynq reads, from a dry run", work_hwh)
-    hwh.add_argument("--output", type=Path, default=Path("overlay.hwh"), help="(default: overlay.hwh)")
-    check = add_verb(vivado, "check", "Check the block design; the exit code is 1 if it has an error", work_check)
-    build = add_verb(vivado, "build", "Build bitstream, handoff and XSA with Vivado", work_build)
-    build.add_argument("folder", type=Path, help="where the results and Vivado's log go")
-    for verb in (graph, hwh, check, build):
-        add_dataset(verb)
-        verb.add_argument(
-            "--accelerator", type=Path, help="folder with accelerator.json (default: the dataset's stage)"
-        )
-        verb.add_argument("--script", type=Path, help="another build script (default: vivado/build.tcl)")
-        verb.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="a setting; can be repeated")
 
 
 def add_bundle(verbs) -> None:
@@ -102,79 +68,6 @@ mlfpga board info
         )
         verb.add_argument("--trace", type=Path, metavar="FOLDER", help="write a waveform (VCD) for each of these IPs")
     add_verb(board, "info", "Say which board environment and kernel are in use", work_board_info)
-
-
-def work_graph(chosen: argparse.Namespace) -> None:
-    if chosen.output.suffix not in (".svg", ".png"):
-        raise UsageError(f"--output {chosen.output}: pictures are .svg or .png")
-    design = dry_run(chosen)
-    design.draw(chosen.output)
-    print(*design.address_map(), sep="\n")
-    print(f"picture: {chosen.output}")
-
-
-def work_hwh(chosen: argparse.Namespace) -> None:
-    print(dry_run(chosen).write_hwh(chosen.output))
-
-
-def work_check(chosen: argparse.Namespace) -> int:
-    findings = dry_run(chosen, check=False).check()
-    print(*findings or ["the design has no errors and no warnings"], sep="\n")
-    return 1 if any(finding.severity == "error" for finding in findings) else 0
-
-
-def work_build(chosen: argparse.Namespace) -> None:
-    from mlfpga import blockdesign
-
-    settings, _ = design_inputs(chosen)
-    result = blockdesign.build(settings, chosen.folder, chosen.script)
-    for resource, (used, available) in result.utilization.items():
-        print(f"{resource:<8} {used:>9,.10g} of {available:>9,.10g}  ({used / available:.1%})")
-    timing = "met" if result.timing_met else "NOT met"
-    print(f"timing   {timing}, worst slack {result.slack_ns} ns\nbitstream {result.bitstream}")
-
-
-def dry_run(chosen: argparse.Namespace, check: bool = True):
-    """The design that the chosen script and settings make, without Vivado."""
-    from mlfpga import blockdesign
-    from mlfpga.artifacts import course_root
-
-    settings, ip = design_inputs(chosen)
-    return blockdesign.dry_run(chosen.script or course_root() / "vivado" / "build.tcl", settings, [ip], check)
-
-
-def design_inputs(chosen: argparse.Namespace) -> tuple[dict, dict]:
-    """The settings of the block design, and the catalogue entry of the accelerator in it.
-
-    Without a finished accelerator one that keeps the contract stands in: the design around it is the same.
-    """
-    from mlfpga.blockdesign import accelerator_ip
-    from mlfpga.course.stages import digest, stage_folder
-
-    settings: dict = {}
-    for assignment in chosen.set:
-        name, equals, value = assignment.partition("=")
-        if not equals or not name.isidentifier():
-            raise UsageError(f"--set {assignment}: write NAME=VALUE")
-        settings[name] = Path(value).resolve() if name in _PLACES and value else value
-    dataset = dataset_of(chosen)
-    folder = chosen.accelerator or (stage_folder(dataset, "accelerator") if digest(dataset, "accelerator") else None)
-    if folder:
-        from mlfpga.accelerators import Accelerator
-
-        made = Accelerator.load(folder)
-        settings = {
-            "accelerator_vlnv": made.vlnv,
-            "stream_bits": made.stream_bits,
-            "clock_mhz": made.clock_mhz,
-            **settings,
-        }
-    settings.setdefault("accelerator_vlnv", "mlfpga:hls:accelerator_axi:1.0")
-    bits = settings.get("stream_bits", 32)
-    if not str(bits).isdecimal():
-        raise UsageError(f"--set stream_bits={bits}: write a number of bits, 32 or 64")
-    bits = int(bits)
-    return settings, accelerator_ip(settings["accelerator_vlnv"], bits, bits)
 
 
 def work_bundle(chosen: argparse.Namespace) -> None:
