@@ -61,7 +61,7 @@ mlfpga vivado report OUT                         utilization, timing and power t
 def work_graph(chosen: argparse.Namespace) -> int:
     for path in (chosen.output, chosen.addresses):
         if path and path.suffix not in (".svg", ".png"):
-            raise UsageError(f"{path}: pictures are .svg or .png")
+            raise UsageError(f"--output {path}: pictures are .svg or .png")
     design = dry_run(chosen, check=False)
     design.draw(chosen.output, clocks=not chosen.no_clocks, resets=not chosen.no_resets)
     print(*design.address_map(), sep="\n")

@@ -16,7 +16,15 @@ class AddressCommands:
         options, rest = parse_options(
             words,
             flags=["-force", "-combine", "-external"],
-            valued=["-offset", "-range", "-target_address_space", "-import_from_file", "-export_to_file", "-master"],
+            valued=[
+                "-offset",
+                "-range",
+                "-target_address_space",
+                "-import_from_file",
+                "-export_to_file",
+                "-master",
+                "-with_name",
+            ],
         )
         session = self._session
         if "-export_to_file" in options:

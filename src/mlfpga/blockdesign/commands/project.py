@@ -26,8 +26,12 @@ class ProjectCommands:
         return version if "-short" in options else f"Vivado v{version} (mlfpga dry run)"
 
     def create_project(self, *words):
-        options, names = parse_options(words, flags=["-force", "-in_memory", "-ip", "-rtl_kernel"], valued=["-part"])
+        flags = ["-force", "-in_memory", "-ip", "-rtl_kernel"]
+        options, names = parse_options(words, flags=flags, valued=["-part", "-name", "-dir"])
         session = self._session
+        name = [options["-name"]] if "-name" in options else []
+        folder = [options["-dir"]] if "-dir" in options else []
+        names = name + names + folder
         session.project = names[0] if names else "project_1"
         session.folder = names[1] if len(names) > 1 else session.project
         session.design.part = options.get("-part", "")

@@ -12,7 +12,7 @@ class WiringCommands:
         self._session = session
 
     def connect_bd_net(self, *words):
-        options, rest = parse_options(words, flags=["-boundary_type"], valued=["-net"])
+        options, rest = parse_options(words, valued=["-net", "-boundary_type"])
         session = self._session
         if any(not session.split(word) for word in rest) or not rest:
             session.blame_miss("expected pins")
