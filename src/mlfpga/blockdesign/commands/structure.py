@@ -8,6 +8,7 @@ from mlfpga.blockdesign.commands.session import Session
 from mlfpga.blockdesign.design import Pin, parent_of
 from mlfpga.blockdesign.sandbox import CommandError
 
+_DESIGN_OPTIONS = ["-dir", "-cell", "-srcset", "-bdsource", "-mode", "-boundary_from", "-boundary_from_container"]
 _MODES = {
     "master": "MASTER",
     "slave": "SLAVE",
@@ -37,7 +38,7 @@ class StructureCommands:
     def create_bd_design(self, *words):
         session = self._session
         session.need(session.project, "there is no open project; create_project makes one")
-        _, (name,) = parse_options(words, flags=["-boundary"], valued=["-dir", "-cell", "-srcset", "-bdsource"])
+        _, (name,) = parse_options(words, flags=["-boundary"], valued=_DESIGN_OPTIONS)
         session.need(not session.design.name, f'there is already a block design "{session.design.name}"')
         session.design.name = name
         return name
