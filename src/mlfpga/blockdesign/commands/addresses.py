@@ -6,6 +6,10 @@ from mlfpga.blockdesign.design import Pin
 from mlfpga.blockdesign.sandbox import CommandError
 
 
+# What Vivado leaves out when it is not asked for: the on-chip memory, which belongs to the boot code.
+_LEFT_OUT = "_LPS_OCM"
+
+
 class AddressCommands:
     """Every public method is a command of Vivado."""
 
@@ -29,12 +33,16 @@ class AddressCommands:
         session = self._session
         if "-export_to_file" in options:
             return []
-        session.need(
-            "-import_from_file" not in options, "addresses from a file are not modelled; write them in the script"
-        )
-        segments = [self._segment(name) for name in session.words(rest)]
-        if rest and not segments:
+        session.need("-import_from_file" not in options, "addresses from a file are not modelled; write them out")
+        names = session.words(rest)
+        if rest and not names:
             session.blame_miss("expected an address segment")
+        mapped = [session.mapping(name) for name in names]
+        if mapped and all(mapped) and "-target_address_space" not in options:
+            # A segment by the name that it has where it is mapped: it moves there.
+            keys = [(m.master, m.space, m.slave, m.segment) for m in mapped]
+            return [f"/{self._assign(*key, options, explicit=True)}" for key in keys]
+        segments = [self._segment(name) for name in names]
         spaces = self._spaces(options, segments)
         made = []
         for cell, space in spaces:
@@ -131,8 +139,8 @@ class AddressCommands:
             offset = parse_size(options["-offset"])
         else:
             offset = self._free(cell, space, slave, shape, size)
-        if offset is None:
-            session.remark(f"{slave}/{segment} has no room in {cell}/{space}; it is left without an address")
+        if offset is None or (not explicit and segment.endswith(_LEFT_OUT)):
+            session.map(cell, space, slave, segment, None, 0)
             return None
         session.map(cell, space, slave, segment, offset, size)
         return f"{cell}/{space}/SEG_{slave.replace('/', '_')}_{segment.rpartition('/')[2]}"

@@ -261,6 +261,18 @@ class Session:
         cell.followed = followed
         return changed
 
+    def make_external(self, pin: Pin, name: str) -> None:
+        """An interface of the design, of the kind of `pin`, connected to it."""
+        interface = dataclasses.replace(self.design.interface(pin), name=name, prefix=f"{name}_")
+        self.design.hierarchies[""].interfaces[name] = interface
+        self.design.rewired()
+        self.connect_interfaces([pin, Pin("", name)])
+
+    def apply_preset(self, cell: Cell) -> None:
+        """The board's values for a processing system. Board files belong to Vivado; without them its defaults stay."""
+        board = self.design.board_part or "no board"
+        self.remark(f"the preset of {board} is not known here; {cell.name} keeps the values that the script sets")
+
     def set_parameter(self, cell: Cell, name: str, value: str) -> None:
         """CONFIG.<name> of a cell."""
         parameter, _, aspect = name.partition(".")

@@ -174,12 +174,9 @@ class StructureCommands:
         made = []
         for name in session.words(names):
             pin = session.pin(name, "interface")
-            interface = session.design.interface(pin)
             table = session.design.hierarchies[""].interfaces
-            new = options.get("-name") or self._free_name(f"{interface.name}_0", table)
-            table[new] = dataclasses.replace(interface, name=new, prefix=f"{new}_")
-            session.design.rewired()
-            session.connect_interfaces([pin, Pin("", new)])
+            new = options.get("-name") or self._free_name(f"{pin.port}_0", table)
+            session.make_external(pin, new)
             made.append(f"/{new}")
         return made
 
