@@ -131,7 +131,7 @@ def test_what_was_compiled_once_is_not_compiled_again(make, folder, monkeypatch)
 def test_an_interrupted_build_is_not_taken_for_a_whole_one(make, monkeypatch, tmp_path):
     monkeypatch.setenv("MLFPGA_CACHE", str(tmp_path))
 
-    def interrupt(command):
+    def interrupt(tools, command):
         if "-shared" in command:
             raise KeyboardInterrupt
 
@@ -211,6 +211,4 @@ def test_a_full_disk_is_said_plainly(folder, monkeypatch, tmp_path):
     monkeypatch.setenv("CXX", str(compiler))
     with pytest.raises(SimulationError) as caught:
         load(folder)
-    assert str(caught.value) == (
-        "the disk became full while the C simulation was compiled; free some space and run again"
-    )
+    assert str(caught.value) == ("the disk became full while g++ ran; free some space and run again")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from small_ips import doubler, stream, write_ip
 
+from mlfpga.simulate.building import STAMP, Tools
 from mlfpga.simulate.rtl import RtlError, RtlSimulation, open_ip, verilator
 
 # Every word is taken at the rising edge and counted at the falling one; the count goes out with the next word.
@@ -70,7 +71,8 @@ def test_a_design_that_looks_at_the_falling_edge_gets_it(tmp_path):
 def skipped_for(path):
     core = open_ip(path)
     sources = verilator.prepare(core.sources, path / "source", path / "rom")
-    verilator._verilate(core, None, verilator.find_verilator(), sources, path / "generated")
+    with Tools(path) as tools:
+        verilator._verilate(core, None, verilator.find_verilator(), sources, path / "generated", tools)
     names = verilator.verilated_names((path / "generated/Vcore.h").read_text(), core)
     return verilator._single_edge(core, names, path / "generated")
 
@@ -103,7 +105,7 @@ def test_a_killed_build_leaves_nothing_half_and_the_next_one_works(tmp_path):
     assert not list(tmp_path.glob("cache/rtl/doubler*"))
     subprocess.run(command, env=environment, check=True, stdout=subprocess.DEVNULL)
     (built,) = tmp_path.glob("cache/rtl/doubler*")
-    assert sorted(path.name for path in built.iterdir()) == ["core.so", "rom"]
+    assert sorted(path.name for path in built.iterdir()) == ["core.so", "rom", STAMP]
     begun = time.monotonic()
     again = subprocess.run(command, env=environment, check=True, stdout=subprocess.PIPE)
     assert again.stdout == b"" and time.monotonic() - begun < 10

@@ -5,11 +5,12 @@ import os
 import re
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
-from mlfpga.artifacts import cache_root, content_key, writing_folder
+from mlfpga.artifacts import cache_root, content_key
+from mlfpga.simulate.building import Tools, build_once
 from mlfpga.simulate.rtl.errors import RtlError
 from mlfpga.simulate.rtl.ipxact import IpCore
 from mlfpga.simulate.rtl.pins import pins_header, verilated_names
@@ -112,11 +113,8 @@ def build(core: IpCore, trace: str | None = None) -> Path:
         *(_HERE / name for name in _DECIDING),
     )
     folder = cache_root() / "rtl" / f"{core.top[:60]}-{key[:20]}"
-    if not (folder / LIBRARY).exists():
-        print(f"building the simulation of {core.top} with Verilator (once; usually under a minute) …", flush=True)
-        with writing_folder(folder) as made:
-            _make(core, trace, verilator, compiler, made)
-    return folder
+    make = partial(_make, core, trace, verilator, compiler)
+    return build_once(folder, f"the simulation of {core.top} with Verilator", make)
 
 
 def _make(core: IpCore, trace: str | None, verilator: Verilator, compiler: str, made: Path) -> None:
@@ -124,21 +122,24 @@ def _make(core: IpCore, trace: str | None, verilator: Verilator, compiler: str, 
     work.mkdir()
     sources = prepare(core.sources, work / "source", made / ROMS)
     generated = work / "generated"
-    _verilate(core, trace, verilator, sources, generated)
-    names = verilated_names((generated / f"{_PREFIX}.h").read_text(), core)
-    trigger = None if trace else _single_edge(core, names, generated)
-    (generated / "pins.h").write_text(pins_header(core, _PREFIX, names, trigger))
-    flags = [*_COMMON, *_HANDLERS, *_tracing(trace), f"-I{generated}", *_includes(verilator)]
     runtime = _runtime(trace, verilator, compiler)
-    units = sorted(generated.glob("*.cpp"), key=lambda path: -path.stat().st_size)
-    jobs = [(unit, _COLD if "__Slow" in unit.name else _HOT) for unit in (*units, _HERE / "harness.cpp")]
-    objects = _compile_all(compiler, jobs, flags, work)
-    command = [compiler, "-shared", "-o", str(made / LIBRARY), *map(str, objects), *map(str, runtime), "-lpthread"]
-    _run([*command, *(["-lz", "-llz4"] if trace == ".fst" else [])], "linking")
+    with Tools(work) as tools:
+        _verilate(core, trace, verilator, sources, generated, tools)
+        names = verilated_names((generated / f"{_PREFIX}.h").read_text(), core)
+        trigger = None if trace else _single_edge(core, names, generated)
+        (generated / "pins.h").write_text(pins_header(core, _PREFIX, names, trigger))
+        flags = [*_COMMON, *_HANDLERS, *_tracing(trace), f"-I{generated}", *_includes(verilator)]
+        units = sorted(generated.glob("*.cpp"), key=lambda path: -path.stat().st_size)
+        jobs = [(unit, _COLD if "__Slow" in unit.name else _HOT) for unit in (*units, _HERE / "harness.cpp")]
+        objects = _compile_all(tools, compiler, jobs, flags, work)
+        command = [compiler, "-shared", "-o", str(made / LIBRARY), *map(str, objects), *map(str, runtime), "-lpthread"]
+        _run(tools, [*command, *(["-lz", "-llz4"] if trace == ".fst" else [])], "linking")
     shutil.rmtree(work)
 
 
-def _verilate(core: IpCore, trace: str | None, verilator: Verilator, sources: list[Path], generated: Path) -> None:
+def _verilate(
+    core: IpCore, trace: str | None, verilator: Verilator, sources: list[Path], generated: Path, tools: Tools
+) -> None:
     top_text = next(
         p.read_text("latin-1") for p in sources if re.search(rf"module\s+{core.top}\b", p.read_text("latin-1"))
     )
@@ -153,7 +154,7 @@ def _verilate(core: IpCore, trace: str | None, verilator: Verilator, sources: li
         *(f"-I{folder}" for folder in folders),
         *map(str, sources),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, env=verilator.environment, errors="replace")
+    done = tools.run(command, verilator.environment)
     if done.returncode:
         raise RtlError(_verilator_problem(core, done.stderr))
 
@@ -217,31 +218,31 @@ def _runtime(trace: str | None, verilator: Verilator, compiler: str) -> list[Pat
     flags = [*_COMMON, *_HANDLERS, *_tracing(trace), *_includes(verilator)]
     portable = [flag for flag in flags if not flag.startswith("-I")]
     key = content_key(verilator.version, _output([compiler, "--version"]), *portable, *_HOT, *units)
+
+    def make(made: Path) -> None:
+        with Tools(made) as tools:
+            _compile_all(tools, compiler, [(unit, _HOT) for unit in units], flags, made)
+
     folder = cache_root() / "rtl" / f"runtime-{key[:20]}"
-    if not folder.exists():
-        with writing_folder(folder) as made:
-            _compile_all(compiler, [(unit, _HOT) for unit in units], flags, made)
-    return sorted(folder.glob("*.o"))
+    return sorted(build_once(folder, "what all simulations share", make, announce=False).glob("*.o"))
 
 
-def _compile_all(compiler: str, jobs: list[tuple[Path, tuple[str, ...]]], flags: list[str], folder: Path) -> list[Path]:
+def _compile_all(
+    tools: Tools, compiler: str, jobs: list[tuple[Path, tuple[str, ...]]], flags: list[str], folder: Path
+) -> list[Path]:
     """Compile each (source, its flags) into `folder`, on all cores; the objects, in the same order."""
     objects = [folder / f"{source.stem}.o" for source, _ in jobs]
 
     def compile_one(job: tuple[tuple[Path, tuple[str, ...]], Path]) -> None:
         (source, level), target = job
-        _run([compiler, *level, *flags, "-c", str(source), "-o", str(target)], f"compiling {source.name}")
+        _run(tools, [compiler, *level, *flags, "-c", str(source), "-o", str(target)], f"compiling {source.name}")
 
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
-    try:
-        list(pool.map(compile_one, zip(jobs, objects, strict=True)))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    tools.run_all(compile_one, list(zip(jobs, objects, strict=True)))
     return objects
 
 
-def _run(command: list[str], what: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+def _run(tools: Tools, command: list[str], what: str) -> None:
+    done = tools.run(command)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
         raise RtlError(f"{what} failed: {' '.join(errors[:3])}")
