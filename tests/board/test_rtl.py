@@ -7,7 +7,7 @@ import pytest
 from fake_rtl import Core, Interface, Library, Register
 from pynq import Overlay, allocate
 
-from mlfpga.board import BoardError, StalledError
+from mlfpga.board import BoardError, BoardWarning, StalledError
 from mlfpga.board.activity import READ_LATENCY, WRITE_LATENCY
 
 
@@ -93,13 +93,24 @@ def test_rtl_that_was_never_started_is_told(load):
         exchange(overlay, range(5))
 
 
-def test_a_missing_tlast_and_a_full_buffer_are_told(load):
+def test_a_missing_tlast_is_told(load):
     overlay, _ = load(drops_last=True)
     overlay.accelerator_0.write(0x00, 1)
     with pytest.raises(StalledError) as stalled:
-        exchange(overlay, range(5))
-    assert "waits for TLAST: 20 of 20 bytes came (the buffer is full)" in str(stalled.value)
+        exchange(overlay, range(5), room=6)
+    assert "waits for TLAST: 20 of 24 bytes came" in str(stalled.value)
     assert "given 5 words at m_axis (none with TLAST)" in str(stalled.value)
+
+
+def test_a_buffer_that_is_full_without_tlast_is_an_error_of_the_dma(load):
+    overlay, _ = load(drops_last=True)
+    overlay.accelerator_0.write(0x00, 1)
+    with (
+        pytest.warns(BoardWarning, match="bytes were full before the packet ended: .* the accelerator sets no TLAST"),
+        pytest.raises(RuntimeError),
+    ):
+        exchange(overlay, range(5))
+    assert overlay.axi_dma_0.read(0x34) == 0x5011
 
 
 @pytest.mark.filterwarnings("ignore::mlfpga.board.BoardWarning")
