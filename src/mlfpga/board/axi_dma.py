@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlfpga.board.activity import WRITE_LATENCY, Activity
+from mlfpga.board.activity import WRITE_LATENCY, Activity, Transfer
 from mlfpga.board.errors import warn
 from mlfpga.board.memory import Memory
 from mlfpga.board.stream import Stream
@@ -185,6 +185,13 @@ class Channel(ABC):
         return self._busy
 
     @property
+    def under_way(self) -> Transfer | None:
+        """The transfer that has begun and not ended; its `end` is now."""
+        if not self._busy:
+            return None
+        return Transfer(self.name, self._began, max(self.dma.activity.cycles, self._began), self.length)
+
+    @property
     def interrupt(self) -> bool:
         """The level of mm2s_introut or s2mm_introut."""
         return bool(self.events & self.control & _IRQS)
@@ -251,6 +258,9 @@ class Channel(ABC):
 
     def stop_for_error(self) -> None:
         self.control &= ~RUN
+        if self._busy:
+            activity = self.dma.activity
+            activity.add_transfer(self.name, self._began, activity.cycles, self.length, failed=True)
         if not self.halted:
             self.events |= IOC_IRQ
         self._busy = False

@@ -13,7 +13,8 @@ from pynq.buffer import PynqBuffer
 from pynqmetadata.frontends import Metadata
 from pynqmetadata.views.runtime import RuntimeMetadataParser
 
-from mlfpga.board.accelerator import Model
+from mlfpga.board.accelerator import Accelerator, Model
+from mlfpga.board.axi_dma import ReceiveChannel
 from mlfpga.board.errors import BoardError, HandoffError, warn
 from mlfpga.board.handoff import find_handoff
 from mlfpga.board.interrupts import replace_uio
@@ -67,31 +68,45 @@ class VirtualBoard(pynq.Device):
         accelerator          its name in the design; may be left out if there is one
         words_in, words_out  stream words of a sample; without them a sample ends with TLAST
 
-        Raises BoardError if cycles are unknown (a C simulation has no clock) or nothing was measured.
+        A C simulation has no clock: where one is part of the design, all but the number of its samples is unknown.
+
+        Raises BoardError if there is no such accelerator, or nothing to measure yet.
         """
-        self._need_cycles()
+        whole = {a.name: a for a in self.machine.accelerators if isinstance(a, Accelerator)}
         streaming = {a.name: a for a in self.machine.logic.clocked if a.sources and a.sinks}
-        if accelerator is None and len(streaming) == 1:
-            accelerator = next(iter(streaming))
-        if accelerator not in streaming:
-            raise BoardError(f"{accelerator} is no accelerator between streams; choose from {', '.join(streaming)}")
-        chosen, activity = streaming[accelerator], self.machine.activity
-        source, sink = (next(iter(streams.values())).name for streams in (chosen.sources, chosen.sinks))
-        return measure(accelerator, activity, activity.beats(source), activity.beats(sink), words_in, words_out)
+        known = [*streaming, *whole]
+        if accelerator is None and len(known) == 1:
+            accelerator = known[0]
+        if accelerator not in known:
+            asked = f"{accelerator} is no accelerator between streams" if accelerator else "say which accelerator"
+            raise BoardError(f"{asked}; choose from {', '.join(known) or 'none: load an overlay first'}")
+        activity = self.machine.activity
+        if accelerator in whole:
+            return Performance(accelerator, activity.mhz, whole[accelerator].samples)
+        chosen = streaming[accelerator]
+        taken, given = (activity.beats(next(iter(streams.values())).name) for streams in (chosen.sources, chosen.sinks))
+        made = measure(accelerator, activity, taken, given, words_in, words_out)
+        return made if activity.timed else Performance(accelerator, activity.mhz, made.samples)
 
     def timeline(self, first: int | None = None, last: int | None = None):
         """A picture (matplotlib Figure) of register writes, transfers and stream words; see `timeline.draw`."""
         from mlfpga.board.timeline import draw
 
-        self._need_cycles()
-        return draw(self.machine.activity, first, last)
-
-    def _need_cycles(self) -> None:
-        if not self.machine.activity.timed:
+        machine = self.machine
+        if not machine.activity.timed:
             raise BoardError(
                 "cycles are unknown: no accelerator of this design runs as RTL, or one runs as a C simulation, which "
                 "has no clock; give the IP archives (--ip, or MLFPGA_IP in the environment)"
             )
+        under_way = [channel.under_way for dma in machine.dmas for channel in dma.channels if channel.under_way]
+        readers = {
+            channel.stream.name: f"{dma.name}.S_AXIS_S2MM"
+            for dma in machine.dmas
+            for channel in dma.channels
+            if isinstance(channel, ReceiveChannel)
+        }
+        readers |= {s.name: f"{a.name}.{port}" for a in machine.logic.clocked for port, s in a.sources.items()}
+        return draw(machine.activity, first, last, under_way, readers)
 
     def mmap(self, base_addr: int, length: int) -> RegisterWindow:
         """The registers from a physical address, as an array."""

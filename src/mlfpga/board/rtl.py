@@ -4,6 +4,7 @@ A register access of the program becomes a bus access of the simulation. Words m
 runs in `run`: the machine calls it when a program looks at what the logic did (see machine.py).
 """
 
+import time
 from collections.abc import Mapping
 from typing import Any, NamedTuple, Protocol
 
@@ -39,6 +40,8 @@ class Simulation(Protocol):
     def collect(self, port: str) -> tuple[np.ndarray, np.ndarray]: ...
 
     def stamps(self, port: str, first: int = 0) -> np.ndarray: ...
+
+    def handshakes(self, port: str) -> tuple[np.ndarray, np.ndarray]: ...
 
     def close(self) -> None: ...
 
@@ -125,9 +128,12 @@ class RtlAccelerator:
             self._offer(port, stream)
         for port, stream in self.sinks.items():
             self.simulation.allow(port, stream.room if stream.ready else 0)
+        before, began = self.simulation.cycle, time.perf_counter()
         ended = self.simulation.advance(cycles, until=("packet", "full"))
+        self._activity.add_run(self.simulation.cycle - before, time.perf_counter() - began)
         took = [self._take(port, stream) for port, stream in self.sources.items()]
         gave = [self._give(port, stream) for port, stream in self.sinks.items()]
+        self._note_handshakes()
         return Progress(any(took + gave), ended.stop == "still")
 
     def close(self) -> None:
@@ -150,7 +156,19 @@ class RtlAccelerator:
 
     def _begin_at(self, cycle: int) -> None:
         """What comes now comes at the board's `cycle`, whatever the simulation ran ahead to find that nothing moves."""
+        self._note_handshakes()
         self._offset = cycle - self.simulation.cycle
+        for stream in self._told_of().values():
+            self._activity.rewind(stream.name, cycle)
+
+    def _note_handshakes(self) -> None:
+        for port, stream in self._told_of().items():
+            cycles, state = self.simulation.handshakes(port)
+            self._activity.add_handshakes(stream.name, cycles + self._offset, state)
+
+    def _told_of(self) -> dict[str, Stream]:
+        """Streams whose handshake this end records: of one between two of us, the end that gives does."""
+        return {port: s for port, s in self.sources.items() if not s.clocked} | self.sinks
 
     def _offer(self, port: str, stream: Stream) -> None:
         """Queue what the source offers and the simulation has not got yet."""

@@ -79,6 +79,7 @@ def add_board(verbs) -> None:
 mlfpga board run ~/digits/deploy.ipynb --output ~/executed.ipynb
 mlfpga board run theirs.ipynb --ip exported_ip.zip    simulate the RTL that Vitis HLS exported
 mlfpga board jupyter --ip exported_ip.zip             JupyterLab on a virtual board with that accelerator
+mlfpga board overlay OUT --ip my_ip                   an overlay around your own IP, without Vivado
 mlfpga board info
 """,
     )
@@ -101,6 +102,21 @@ mlfpga board info
             help="IP archive (.zip) or folder with component.xml, to simulate its RTL; can be repeated",
         )
         verb.add_argument("--trace", type=Path, metavar="FOLDER", help="write a waveform (VCD) for each of these IPs")
+    overlay = add_verb(
+        board,
+        "overlay",
+        "Put an IP into the course's block design: an overlay for the virtual board",
+        work_board_overlay,
+    )
+    overlay.add_argument("folder", type=Path, help="gets overlay.bit, overlay.hwh and sim/; must not exist")
+    overlay.add_argument(
+        "--ip",
+        type=Path,
+        required=True,
+        metavar="ARCHIVE",
+        help="IP archive (.zip) or folder with component.xml, that keeps the accelerator contract (README.md)",
+    )
+    overlay.add_argument("--clock-mhz", type=float, default=100.0, help="of the programmable logic (default: 100)")
     add_verb(board, "info", "Say which board environment and kernel are in use", work_board_info)
 
 
@@ -265,6 +281,14 @@ def build_simulations(archives: list[Path], traced: bool) -> None:
     with tempfile.TemporaryDirectory() as folder:
         for archive in archives:
             RtlSimulation(open_ip(archive), trace=Path(folder) / "trace.vcd" if traced else None).close()
+
+
+def work_board_overlay(chosen: argparse.Namespace) -> None:
+    from mlfpga.course.overlays import write_overlay
+
+    if chosen.folder.exists():
+        raise UsageError(f"{chosen.folder} exists; name a new folder or remove this one")
+    print(f'Overlay("{write_overlay(chosen.ip, chosen.folder, chosen.clock_mhz)}") loads it on the virtual board')
 
 
 def work_board_info(chosen: argparse.Namespace) -> None:

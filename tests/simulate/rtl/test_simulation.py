@@ -78,6 +78,25 @@ def test_random_stalls_change_the_time_and_not_the_words(cores):
     assert cycles[0][-1] - cycles[0][0] > 800
 
 
+def test_handshakes_tell_for_every_cycle_who_waits_for_whom(sim):
+    sim.write(0x00, 0x81)
+    sim.stall("s_axis", 0.4, 3)
+    sim.stall("m_axis", 0.6, 4)
+    sim.allow("m_axis", None)
+    sim.offer("s_axis", *random_words(400))
+    changes = {port: [sim.handshakes(port)] for port in ("s_axis", "m_axis")}
+    for _ in range(40):
+        sim.advance(50)
+        for port, found in changes.items():
+            found.append(sim.handshakes(port))
+    for port, found in changes.items():
+        cycles, states = (np.concatenate(part) for part in zip(*found, strict=True))
+        each = np.repeat(np.append(0, states), np.diff([0, *cycles, sim.cycle]))
+        assert np.flatnonzero(each == 3).tolist() == sim.stamps(port).tolist() and len(sim.stamps(port)) == 400
+        assert np.count_nonzero(each == 1) == sim.waited(port) > 0
+        assert np.count_nonzero(each == 2) > 100  # both sides rest at times
+
+
 def test_without_stalls_a_word_moves_every_cycle(sim):
     sim.write(0x00, 0x81)
     sim.allow("m_axis", None)

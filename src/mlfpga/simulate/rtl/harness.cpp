@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -113,6 +114,9 @@ struct Stream {
     size_t next = 0;        // of a source: the first word that was not taken yet
     int64_t allowance = 0;  // of a sink: words it still takes; negative for no limit
     int64_t moved = 0, waited = 0, partial = 0;
+    std::vector<int64_t> turns{};   // cycles at which TVALID or TREADY changed, and
+    std::vector<uint8_t> states{};  // TVALID + 2 * TREADY from then on
+    uint8_t state = 0;
     bool driving = false;
     Stalls stalls{};
 
@@ -328,9 +332,15 @@ private:
     }
 
     void sample(Stream& stream) {
-        if (!stream.valid.get()) return;
         // A stream without TREADY moves a word in every cycle with TVALID.
-        if (stream.ready && !stream.ready.get()) {
+        const bool valid = stream.valid.get(), ready = !stream.ready || stream.ready.get();
+        if (const uint8_t state = valid + 2 * ready; state != stream.state) {
+            stream.state = state;
+            stream.turns.push_back(cycle_);
+            stream.states.push_back(state);
+        }
+        if (!valid) return;
+        if (!ready) {
             ++stream.waited;
             return;
         }
@@ -410,6 +420,9 @@ private:
             stream.words.clear();
             stream.lasts.clear();
             stream.stamps.clear();
+            stream.turns.clear();
+            stream.states.clear();
+            stream.state = 0;
             stream.moved = stream.waited = stream.partial = 0;
         }
     }
@@ -550,6 +563,17 @@ void rtl_stamps(void* simulation, int index, int64_t first, int64_t* stamps) {
     const Stream& stream = stream_of(simulation, index);
     if (first < static_cast<int64_t>(stream.stamps.size()))
         std::memcpy(stamps, &stream.stamps[first], (stream.stamps.size() - first) * sizeof(int64_t));
+}
+// Changes of TVALID and TREADY that were not fetched yet; `rtl_fetch_turns` hands them over.
+int64_t rtl_turns(void* simulation, int index) {
+    return static_cast<int64_t>(stream_of(simulation, index).turns.size());
+}
+void rtl_fetch_turns(void* simulation, int index, int64_t* cycles, uint8_t* states) {
+    Stream& stream = stream_of(simulation, index);
+    std::copy(stream.turns.begin(), stream.turns.end(), cycles);
+    std::copy(stream.states.begin(), stream.states.end(), states);
+    stream.turns.clear();
+    stream.states.clear();
 }
 
 }  // extern "C"

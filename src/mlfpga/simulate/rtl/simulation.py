@@ -215,6 +215,18 @@ class RtlSimulation:
         self._library.rtl_stamps(self._open, number, first, stamps.ctypes.data)
         return stamps
 
+    def handshakes(self, port: str) -> tuple[np.ndarray, np.ndarray]:
+        """How TVALID and TREADY of a stream changed since last asked (at first: since the reset, where both were low).
+
+        Returns the cycles (int64) of the changes, and TVALID + 2 * TREADY (uint8) from each of them on.
+        """
+        number = self._number(port, None)
+        count = self._library.rtl_turns(self._open, number)
+        cycles, states = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.uint8)
+        if count:
+            self._library.rtl_fetch_turns(self._open, number, cycles.ctypes.data, states.ctypes.data)
+        return cycles, states
+
     def waited(self, port: str) -> int:
         """Cycles in which a stream had a word (TVALID) that its reader did not take (no TREADY)."""
         return self._library.rtl_waited(self._open, self._number(port, None))
@@ -311,6 +323,8 @@ class _Signatures:
             "rtl_queued": (self.count, *one),
             "rtl_collect": (None, *one, self.data, self.data),
             "rtl_stamps": (None, *one, self.count, self.data),
+            "rtl_turns": (self.count, *one),
+            "rtl_fetch_turns": (None, *one, self.data, self.data),
         }
 
 
