@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import TextIO
 
 from mlfpga.artifacts import build_root, writing
-from mlfpga.course.figures.board import board
+from mlfpga.course.figures import board, path
 from mlfpga.course.figures.entries import at_least, at_most
-from mlfpga.course.figures.path import path
 from mlfpga.course.stages import StageError
 
 __all__ = ["GROUPS", "at_least", "at_most", "measure"]
 
-GROUPS: dict[str, Callable[[], Iterator[dict]]] = {"path": path, "board": board}
+GROUPS: dict[str, Callable[[], Iterator[dict]]] = {"path": path.path, "board": board.board}
 
 
 def measure(group: str | None = None, stream: TextIO = sys.stdout) -> bool:
@@ -32,12 +31,15 @@ def measure(group: str | None = None, stream: TextIO = sys.stdout) -> bool:
     target = build_root() / "figures.json"
     measured = []
     for name in [group] if group else GROUPS:
+        new = []
         for entry in GROUPS[name]():
-            measured.append(entry)
+            new.append(entry)
             _keep(entry, target)
             verdict = "met" if entry["met"] else "MISSED"
             print(f"{entry['name']:<36} {entry['value']:>10} {entry['unit']:<8} limit {entry['limit']:>8}  {verdict}",
                   file=stream, flush=True)  # fmt: skip
+        _forget(name, new, target)
+        measured += new
     return all(entry["met"] for entry in measured)
 
 
@@ -46,6 +48,15 @@ def _keep(entry: dict, target: Path) -> None:
     kept = [before for before in _before(target) if before["name"] != entry["name"]]
     with writing(target) as temporary:
         temporary.write_text(json.dumps([*kept, entry], indent=1) + "\n")
+
+
+def _forget(group: str, new: list[dict], target: Path) -> None:
+    # What a whole measurement of the group did not give again is of a machine or a design of before.
+    names = {entry["name"] for entry in new}
+    old = [entry for entry in _before(target) if entry["name"].startswith(f"{group}.") and entry["name"] not in names]
+    if old:
+        with writing(target) as temporary:
+            temporary.write_text(json.dumps([e for e in _before(target) if e not in old], indent=1) + "\n")
 
 
 def _before(target: Path) -> list[dict]:
