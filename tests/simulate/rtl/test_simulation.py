@@ -1,7 +1,5 @@
 """A small IP, cycle by cycle, against NumPy."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 from small_ips import ROM, doubler, stream, write_ip
@@ -187,38 +185,6 @@ def test_advance_stops_when_taken_answered_or_at_its_limit(sim):
     assert sim.advance(1_000, until=["answered", "full"]).stop == "answered"
 
 
-def has_compression_headers() -> bool:
-    return all(any(Path(folder, name).exists() for folder in ("/usr/include", "/usr/local/include"))
-               for name in ("lz4.h", "zlib.h"))  # fmt: skip
-
-
-@pytest.mark.parametrize("kind", ["vcd", "fst"])
-def test_waveform_is_written_and_the_words_are_the_same(cores, tmp_path, kind):
-    words, last = random_words(40)
-    path = tmp_path / f"wave.{kind}"
-    if kind == "fst" and not has_compression_headers():
-        with pytest.raises(RtlError, match=r"^an \.fst waveform needs the headers of lz4 and zlib \(sudo apt install "):
-            RtlSimulation(cores[32], trace=path)
-        return
-    with RtlSimulation(cores[32], trace=path) as sim:
-        sim.write(0x00, 0x81)
-        sim.allow("m_axis", None)
-        sim.offer("s_axis", words, last)
-        sim.advance(200)
-        traced = sim.stamps("m_axis")
-        np.testing.assert_array_equal(sim.collect("m_axis")[0], expected(words, 2))
-    with RtlSimulation(cores[32]) as sim:
-        sim.write(0x00, 0x81)
-        sim.allow("m_axis", None)
-        sim.offer("s_axis", words, last)
-        sim.advance(200)
-        np.testing.assert_array_equal(sim.stamps("m_axis"), traced)
-    content = path.read_bytes()
-    assert len(content) > 500
-    if kind == "vcd":
-        assert b"s_axis_TDATA" in content and b"$enddefinitions" in content
-
-
 def test_errors_name_the_port_the_offset_and_the_way_out(sim):
     for action, message in [
         (lambda: sim.offer("m_axis", np.zeros(1, np.uint32)), "m_axis of doubler is an output, not an input"),
@@ -280,3 +246,7 @@ def test_a_core_that_never_answers_ends_by_quiet_cycles_and_finish_is_an_error(t
         assert sim.advance(100_000, quiet_cycles=1_000) == Advance(1_000, "quiet")
         with pytest.raises(RtlError, match=r"^silent stopped: .*silent\.v:\d+: the design called \$finish$"):
             sim.advance(100_000)
+        for action in (lambda: sim.advance(1), lambda: sim.interrupt):
+            with pytest.raises(RtlError, match=r"\$finish; make a new RtlSimulation$"):
+                action()
+        assert len(sim.collect("m_axis")[0]) == 0

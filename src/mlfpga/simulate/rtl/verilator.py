@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 from mlfpga.artifacts import cache_root, content_key
@@ -49,6 +49,10 @@ _HANDLERS = tuple(f"-DVL_USER_{name}" for name in ("FATAL", "STOP", "FINISH", "W
 # Code that runs every cycle, and code that runs once.
 _HOT, _COLD = ("-O2",), ("-O0",)
 TRACES = {".vcd": "VCD", ".fst": "FST"}
+# FST files are compressed with two libraries: as their development packages install them, and as they are on most
+# systems without.
+_COMPRESSION = (("-llz4", "-lz"), ("-l:liblz4.so.1", "-l:libz.so.1"))
+_NO_FST = "an .fst waveform needs the libraries lz4 and zlib (sudo apt install liblz4-dev zlib1g-dev)"
 
 
 @dataclass(frozen=True)
@@ -94,8 +98,8 @@ def build(core: IpCore, trace: str | None = None) -> Path:
     tool fails; a build that was stopped leaves nothing that a later one could take for whole.
     """
     verilator, compiler = find_verilator(), _compiler()
-    if trace == ".fst":
-        _need_compression(compiler)
+    if trace == ".fst" and _compression(verilator.root, compiler) is None:
+        raise RtlError(f"{_NO_FST}; or choose .vcd, which every viewer opens too")
     key = content_key(
         verilator.version,
         _output([compiler, "--version"]),
@@ -117,12 +121,17 @@ def build(core: IpCore, trace: str | None = None) -> Path:
     return build_once(folder, f"the simulation of {core.top} with Verilator", make)
 
 
+def best_trace() -> tuple[str, str]:
+    """The suffix of the waveforms to write here, and why it is not .fst, the smaller kind, if it is not."""
+    possible = _compression(find_verilator().root, _compiler()) is not None
+    return (".fst", "") if possible else (".vcd", _NO_FST)
+
+
 def _make(core: IpCore, trace: str | None, verilator: Verilator, compiler: str, made: Path) -> None:
     work = made / "work"
     work.mkdir()
     sources = prepare(core.sources, work / "source", made / ROMS)
     generated = work / "generated"
-    runtime = _runtime(trace, verilator, compiler)
     with Tools(work) as tools:
         _verilate(core, trace, verilator, sources, generated, tools)
         names = verilated_names((generated / f"{_PREFIX}.h").read_text(), core)
@@ -132,8 +141,9 @@ def _make(core: IpCore, trace: str | None, verilator: Verilator, compiler: str, 
         units = sorted(generated.glob("*.cpp"), key=lambda path: -path.stat().st_size)
         jobs = [(unit, _COLD if "__Slow" in unit.name else _HOT) for unit in (*units, _HERE / "harness.cpp")]
         objects = _compile_all(tools, compiler, jobs, flags, work)
+        runtime = _runtime(trace, verilator, compiler)
         command = [compiler, "-shared", "-o", str(made / LIBRARY), *map(str, objects), *map(str, runtime), "-lpthread"]
-        _run(tools, [*command, *(["-lz", "-llz4"] if trace == ".fst" else [])], "linking")
+        _run(tools, [*command, *(_compression(verilator.root, compiler) if trace == ".fst" else [])], "linking")
     shutil.rmtree(work)
 
 
@@ -215,9 +225,9 @@ def _runtime(trace: str | None, verilator: Verilator, compiler: str) -> list[Pat
     names = ["verilated.cpp", "verilated_threads.cpp", "verilated_dpi.cpp"]
     names += [f"verilated_{TRACES[trace].lower()}_c.cpp"] if trace else []
     units = [include / name for name in names] + [_HERE / "floating_point.cpp"]
-    flags = [*_COMMON, *_HANDLERS, *_tracing(trace), *_includes(verilator)]
-    portable = [flag for flag in flags if not flag.startswith("-I")]
-    key = content_key(verilator.version, _output([compiler, "--version"]), *portable, *_HOT, *units)
+    flags = [*_COMMON, *_HANDLERS, *_tracing(trace), *_includes(verilator), *_declarations(verilator.root)]
+    portable = [*_COMMON, *_HANDLERS, *_tracing(trace)]
+    key = content_key(verilator.version, _output([compiler, "--version"]), *portable, *_HOT, *units, _HERE / "fst")
 
     def make(made: Path) -> None:
         with Tools(made) as tools:
@@ -255,19 +265,25 @@ def _compiler() -> str:
     return compiler
 
 
-def _need_compression(compiler: str) -> None:
-    """FST files are compressed; Verilator's writer includes the headers of both libraries."""
-    done = subprocess.run(
-        [compiler, "-E", "-x", "c++", "-"],
-        input="#include <lz4.h>\n#include <zlib.h>\n",
-        capture_output=True,
-        text=True,
+def _declarations(root: Path) -> list[str]:
+    """Where the compiler finds lz4's and zlib's functions declared if the system has no headers of theirs.
+
+    Verilators before 5.046 bring an older FST writer, which calls more functions and needs the real headers.
+    """
+    return ["-idirafter", str(_HERE / "fst")] if (root / "include/fstcpp").is_dir() else []
+
+
+@cache
+def _compression(root: Path, compiler: str) -> tuple[str, ...] | None:
+    """What to link so that an FST writer can compress; None if that is not possible here."""
+    program = (
+        "#include <lz4.h>\n#include <zlib.h>\nint main() { return LZ4_compressBound(1) + compressBound(1) < 2; }\n"
     )
-    if done.returncode:
-        raise RtlError(
-            "an .fst waveform needs the headers of lz4 and zlib (sudo apt install liblz4-dev zlib1g-dev); "
-            "or choose .vcd, which every viewer opens too"
-        )
+    for libraries in _COMPRESSION:
+        command = [compiler, *_declarations(root), "-x", "c++", "-", "-o", os.devnull, *libraries]
+        if subprocess.run(command, input=program, capture_output=True, text=True).returncode == 0:
+            return libraries
+    return None
 
 
 def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
