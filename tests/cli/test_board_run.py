@@ -69,3 +69,13 @@ def test_an_archive_that_is_none_is_told_before_anything_runs(tmp_path, capsys):
     (tmp_path / "ip.zip").write_text("no zip")
     assert cli.main(["board", "run", str(tmp_path / "theirs.ipynb"), "--ip", str(tmp_path / "ip.zip")]) == 1
     assert "ip.zip is not a zip archive" in capsys.readouterr().err
+
+
+def test_an_overlay_around_an_ip_is_written_where_no_folder_is(tmp_path, capsys):
+    ip = Path(__file__).parents[2] / "labs" / "lab05_deployment" / "ip" / "linear"
+    assert cli.main(["board", "overlay", str(tmp_path / "out"), "--ip", str(ip)]) == 0
+    assert capsys.readouterr().out == f'Overlay("{tmp_path / "out" / "overlay.bit"}") loads it on the virtual board\n'
+    made = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {"overlay.bit", "overlay.hwh", "sim/simulation.json", "sim/ip/component.xml"} < made
+    assert cli.main(["board", "overlay", str(tmp_path / "out"), "--ip", str(ip)]) == 2
+    assert "exists; name a new folder or remove this one" in capsys.readouterr().err

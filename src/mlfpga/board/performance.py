@@ -8,7 +8,7 @@ from mlfpga.board.activity import Activity, Beats
 from mlfpga.board.errors import BoardError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Performance:
     """What one accelerator did, sample by sample, in cycles of the PL clock at `mhz`.
 
@@ -47,6 +47,9 @@ class Performance:
         width = max(len(quantity) for quantity, _, _ in rows)
         lines = [f"  {quantity:<{width}}  {value}" for quantity, value, _ in rows]
         return "\n".join([f"{self.name}, {self._clock()}", *lines])
+
+    def __repr__(self) -> str:
+        return str(self)
 
     def _repr_markdown_(self) -> str:
         """A table in a notebook."""

@@ -73,7 +73,7 @@ def draw(
         axes.set_ylim(-0.6, len(labels) - 0.4)
         axes.set_xlim(first, last)
         axes.grid(axis="y", visible=False)
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
         axes.xaxis.set_major_formatter(StrMethodFormatter("{x:,.0f}"))
         axes.set_xlabel(f"cycle of the PL clock ({activity.mhz:.6g} MHz)")
         _add_microseconds(axes, activity.mhz)
