@@ -56,6 +56,8 @@ class Core:
     vlnv: str = "mlfpga:hls:mixer_axi:1.0"
     streams: dict = field(default_factory=lambda: ports(s_axis="slave", m_axis="master"))
     registers: dict = field(default_factory=lambda: {"s_axi_control": Interface("s_axi_control", CONTROL)})
+    memories: dict = field(default_factory=dict)
+    revision: int = 0
     sample: int = 5
     latency: int = 20
     free_running: bool = False
@@ -198,6 +200,6 @@ class Library:
     def find(self, vlnv: str) -> Core | None:
         return self.cores.get(vlnv)
 
-    def simulate(self, core: Core, name: str) -> Simulation:
+    def simulate(self, core: Core, name: str, memory) -> Simulation:
         self.made[name] = Simulation(core)
         return self.made[name]

@@ -82,3 +82,24 @@ def test_dma_beyond_a_buffer_warns_and_touches_nothing_outside_contiguous_memory
 
 def test_contiguous_memory_is_where_the_image_has_it():
     assert Memory().base == CMA_BASE == 0x77E0_0000 and Memory().size == 134_217_728
+
+
+def test_where_the_logic_is_a_bus_master_a_buffer_that_is_not_cached_has_one_content(memory):
+    shared, cached = memory.allocate(8), memory.allocate(8)
+    memory.share(shared)
+    for mastered, expected in ((False, [0, 7]), (True, [9, 7])):
+        memory.mastered = mastered
+        for address in (shared, cached):
+            memory.cpu(address, 2)[:] = 9
+            memory.dma_write(address + 1, np.array([7], dtype=np.uint8), "the test")
+        assert memory.dma_read(shared, 2, "the test").tolist() == expected
+        assert memory.cpu(shared, 2).tolist() == ([9, 7] if mastered else [9, 9])
+        assert memory.cpu(cached, 2).tolist() == [9, 9] and memory.ddr(cached, 2).tolist() == [0, 7]
+
+
+def test_bytes_of_several_buffers_side_by_side_are_all_allocated(memory):
+    first, second = memory.allocate(100), memory.allocate(5000)
+    assert memory.is_allocated(first + 4000, 200) and memory.is_allocated(first, 3 * PAGE)
+    assert not memory.is_allocated(first, 3 * PAGE + 1) and not memory.is_allocated(first - 1, 2)
+    memory.free(second)
+    assert not memory.is_allocated(first + 4000, 200)

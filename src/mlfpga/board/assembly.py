@@ -64,11 +64,12 @@ def assemble(
         except SimulationError as error:
             missing.append(MissingModel(module.name, module.vlnv, str(error)))
             warn(missing[-1].message)
+    memory.mastered = any(core.memories for core in cores.values())
     streams = {link: Stream(".".join(link.source), _width(design, link, cores)) for link in links}
     activity = Activity(mhz, timed=bool(cores) and not whole)
     dmas = [_dma(m, streams, memory, activity) for m in design.modules if m.ip == _DMA]
     accelerators = [
-        _rtl(m, cores[m.name], library, streams, activity)
+        _rtl(m, cores[m.name], library, streams, activity, memory)
         if m.name in cores
         else _whole_samples(m, whole[m.name], streams)
         for m in design.modules
@@ -192,7 +193,7 @@ def _whole_samples(module: Module, model: Model, streams: Mapping[Link, Stream])
 
 
 def _rtl(
-    module: Module, core: Any, library: IpLibrary, streams: Mapping[Link, Stream], activity: Activity
+    module: Module, core: Any, library: IpLibrary, streams: Mapping[Link, Stream], activity: Activity, memory: Memory
 ) -> RtlAccelerator:
     sources = {link.sink[1]: s for link, s in streams.items() if link.sink[0] == module.name}
     sinks = {link.source[1]: s for link, s in streams.items() if link.source[0] == module.name}
@@ -202,9 +203,11 @@ def _rtl(
                 f"{module.name} has the stream {port} in the design, but the IP archive of {core.vlnv} has "
                 f"{', '.join(core.streams) or 'none'}; give the archive that the design was built with"
             )
-    simulation = library.simulate(core, module.name)
+    simulation = library.simulate(core, module.name, memory)
     spans = {name: 1 << interface.address_bits for name, interface in core.registers.items()}
-    return RtlAccelerator(module.name, simulation, sources, sinks, activity, _start_register(core), spans)
+    return RtlAccelerator(
+        module.name, simulation, sources, sinks, activity, _start_register(core), spans, core.memories, memory
+    )
 
 
 def _start_register(core: Any) -> tuple[str, int] | None:

@@ -137,15 +137,23 @@ class VirtualBoard(pynq.Device):
     def shutdown(self) -> None:
         """Nothing runs in the logic that would have to be quiet before it is replaced."""
 
-    def allocate(self, shape, dtype, cacheable: bool = True, **_) -> PynqBuffer:
-        """A buffer in contiguous memory. Without caching, the CPU works on DDR's copy itself."""
+    def allocate(self, shape, dtype, cacheable: bool | None = None, **_) -> PynqBuffer:
+        """A buffer in contiguous memory.
+
+        cacheable  False: the CPU works on DDR's copy itself. True: on its own copy. None: on its own, which shows a
+                   program that does not wait for its DMA; but an accelerator that reads and writes memory by itself
+                   sees that copy too, because on a board pynq's buffers are not cached unless they are asked to be
+        """
         dtype = np.dtype(dtype)
         nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         memory = self.machine.memory
         address = memory.allocate(nbytes)
-        data = (memory.cpu if cacheable else memory.ddr)(address, nbytes)
+        if cacheable is None:
+            memory.share(address)
+        uncached = cacheable is not None and not cacheable
+        data = (memory.ddr if uncached else memory.cpu)(address, nbytes)
         buffer = PynqBuffer(
-            shape, dtype, buffer=data, device=self, device_address=address, bo=address, coherent=not cacheable
+            shape, dtype, buffer=data, device=self, device_address=address, bo=address, coherent=uncached
         )
         buffer.memory = memory
         buffer.pointer = _Allocation(buffer, address)

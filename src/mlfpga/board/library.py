@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from mlfpga.board.memory import Memory
 from mlfpga.board.rtl import Simulation
 
 IP_VARIABLE = "MLFPGA_IP"
@@ -40,14 +41,18 @@ class IpLibrary:
 
         return open_ip(folder)
 
-    def simulate(self, core: Any, name: str) -> Simulation:
-        """Build the core's simulation, for the accelerator `name`."""
-        from mlfpga.simulate.rtl import RtlSimulation
+    def simulate(self, core: Any, name: str, memory: Memory) -> Simulation:
+        """Build the core's simulation, for the accelerator `name`; `memory` is what its AXI4 masters reach."""
+        from mlfpga.simulate.rtl import Ram, RtlSimulation
 
-        if self.trace is None:
-            return RtlSimulation(core)
-        self.trace.mkdir(parents=True, exist_ok=True)
-        return RtlSimulation(core, trace=self.trace / f"{name.replace('/', '_')}.vcd")
+        trace = None
+        if self.trace is not None:
+            self.trace.mkdir(parents=True, exist_ok=True)
+            trace = self.trace / f"{name.replace('/', '_')}.vcd"
+        simulation = RtlSimulation(core, trace=trace)
+        if core.memories:
+            simulation.connect(Ram(*memory.arrays))
+        return simulation
 
     def _open(self) -> list[Any]:
         if self._cores is None:

@@ -6,7 +6,8 @@ while its clock runs, and the clock runs when a program looks at what the logic 
 * a DMA status register is read during a transfer: until the transfer ends, at most `slice_cycles` for one read;
 * a register of RTL is read again and again: as long as a read from Python takes on a board, then longer and longer;
 * a buffer is invalidated, or an interrupt is waited for;
-* RTL is written to during a transfer.
+* RTL is written to during a transfer;
+* a register of RTL is read while the RTL reads and writes memory by itself.
 """
 
 import os
@@ -172,9 +173,15 @@ class Machine:
             self._run(cycles)
             for accelerator in self._clocked:
                 accelerator.spend()
+        elif self._mastering():
+            self._run(ACCESS_CYCLES, lambda: not self._mastering())
 
     def _transferring(self) -> bool:
-        return any(channel.busy for dma in self.dmas for channel in dma.channels)
+        return any(channel.busy for dma in self.dmas for channel in dma.channels) or self._mastering()
+
+    def _mastering(self) -> bool:
+        """Whether an accelerator may be reading or writing memory by itself."""
+        return any(accelerator.busy for accelerator in self._clocked)
 
     def _run(self, limit: int, done: Callable[[], bool] = lambda: False) -> None:
         """Let the clock run for about `limit` cycles, until `done`, or until patience ends."""

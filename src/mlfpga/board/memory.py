@@ -16,7 +16,11 @@ PAGE = 4096
 
 
 class Memory:
-    """`size` bytes from physical address `base`, given out in pages."""
+    """`size` bytes from physical address `base`, given out in pages.
+
+    mastered  whether the logic holds a bus master other than AXI DMA. Its programs rely on what is true on a board:
+              buffers that did not ask to be cached are not, so CPU and hardware see the same in them
+    """
 
     def __init__(self, base: int = CMA_BASE, size: int = CMA_SIZE):
         self.base = base
@@ -24,6 +28,8 @@ class Memory:
         # Pages of these two arrays take no memory of the host until something is written to them.
         self._ddr = np.zeros(size, dtype=np.uint8)
         self._cpu = np.zeros(size, dtype=np.uint8)
+        self._shared = np.zeros(-(-size // PAGE), dtype=np.uint8)
+        self.mastered = False
         self._holes = [(base, size)]
         self._buffers: dict[int, int] = {}
 
@@ -34,6 +40,7 @@ class Memory:
             if size >= needed:
                 self._holes[index : index + 1] = [(address + needed, size - needed)] if size > needed else []
                 self._buffers[address] = needed
+                self._share(address, False)
                 self.cpu(address, needed)[:] = 0
                 self.ddr(address, needed)[:] = 0
                 return address
@@ -46,9 +53,22 @@ class Memory:
         """Give a buffer back. Its content stays until the pages are given out again, as on the board."""
         self._holes = _merged(sorted([*self._holes, (address, self._buffers.pop(address))]))
 
+    def share(self, address: int) -> None:
+        """The buffer at `address` did not ask to be cached, see `mastered`."""
+        self._share(address, True)
+
+    def _share(self, address: int, shared: bool) -> None:
+        first = (address - self.base) // PAGE
+        self._shared[first : first + self._buffers[address] // PAGE] = shared
+
     @property
     def free_bytes(self) -> int:
         return sum(size for _, size in self._holes)
+
+    @property
+    def arrays(self) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, int]:
+        """Base, DDR's bytes, the CPU's, which pages are shared, and bytes of a page: what a bus master works on."""
+        return self.base, self._ddr, self._cpu, self._shared, PAGE
 
     def cpu(self, address: int, nbytes: int) -> np.ndarray:
         """The CPU's copy (uint8, a view)."""
@@ -75,11 +95,23 @@ class Memory:
                 return start
         return None
 
+    def is_allocated(self, address: int, nbytes: int) -> bool:
+        """Whether every byte belongs to a buffer, though perhaps to several that lie side by side."""
+        end = address + nbytes
+        while address < end:
+            start = self.buffer_of(address, 1)
+            if start is None:
+                return False
+            address = start + self._buffers[start]
+        return True
+
     def dma_read(self, address: int, nbytes: int, reader: str) -> np.ndarray:
         """DDR's bytes for a DMA. Outside our pages they are somebody else's: zeros here, and a warning."""
         self._check_owner(address, nbytes, f"{reader} reads")
         if not self._contains(address, nbytes):
             return np.zeros(nbytes, dtype=np.uint8)
+        if self._is_uncached(address):
+            self.flush(address, nbytes)
         return self.ddr(address, nbytes)
 
     def dma_write(self, address: int, data: np.ndarray, writer: str) -> None:
@@ -87,6 +119,11 @@ class Memory:
         self._check_owner(address, len(data), f"{writer} writes")
         if self._contains(address, len(data)):
             self.ddr(address, len(data))[:] = data
+            if self._is_uncached(address):
+                self.cpu(address, len(data))[:] = data
+
+    def _is_uncached(self, address: int) -> bool:
+        return self.mastered and bool(self._shared[(address - self.base) // PAGE])
 
     def _contains(self, address: int, nbytes: int) -> bool:
         return self.base <= address and address + nbytes <= self.base + self.size

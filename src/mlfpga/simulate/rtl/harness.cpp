@@ -131,6 +131,12 @@ struct Stream {
 
 };
 
+}  // namespace
+
+#include "axi_memory.h"
+
+namespace {
+
 struct Bus {
     Pin awaddr, awvalid, awready, wdata, wstrb, wvalid, wready, bresp, bvalid, bready;
     Pin araddr, arvalid, arready, rdata, rresp, rvalid, rready;
@@ -187,6 +193,7 @@ public:
 #define RTL_TIED(pin) pin.set(1);
 #define RTL_STREAM(...) streams_.push_back({__VA_ARGS__});
 #define RTL_BUS(...) buses_.push_back({__VA_ARGS__});
+#define RTL_MEMORY(...) memories_.push_back({__VA_ARGS__});
 #define PIN(name, bits) pin_of(top_.name, bits)
         RTL_PINS
 #undef PIN
@@ -210,6 +217,8 @@ public:
     }
 
     std::vector<Stream>& streams() { return streams_; }
+    std::vector<MemoryPort>& memories() { return memories_; }
+    void set_ram(const Ram& ram) { ram_ = ram; }
     int64_t cycle() const { return cycle_; }
     void finish_trace() { end_trace(); }
     int trace_end() const { return trace_end_; }
@@ -334,6 +343,7 @@ private:
             if (stream.gives) drive(stream.ready, stream.allowance != 0 && !stream.stalls.now());
             else drive_source(stream);
         }
+        for (MemoryPort& memory : memories_) unsettled_ |= memory.drive(ram_);
     }
 
     // Once TVALID is up it stays, with its word, until the word is taken (AXI4-Stream, "Handshake signaling").
@@ -363,6 +373,8 @@ private:
         half_cycle();
         ++quiet_;
         for (Stream& stream : streams_) sample(stream);
+        for (MemoryPort& memory : memories_)
+            if (memory.sample(ram_)) quiet_ = 0, next_look_ = FIRST_LOOK;
         rising_edge();
         ++cycle_;
         driven_ = false;
@@ -462,6 +474,7 @@ private:
             stream.state = 0;
             stream.moved = stream.waited = stream.partial = 0;
         }
+        for (MemoryPort& memory : memories_) memory.clear();
     }
 
     // Verilator keeps all state of the design in one object. A cycle that leaves every byte of it as it was, with the
@@ -540,6 +553,8 @@ private:
     std::vector<Reset> resets_;
     std::vector<Stream> streams_;
     std::vector<Bus> buses_;
+    std::vector<MemoryPort> memories_;
+    Ram ram_;
     std::vector<uint8_t> remembered_;
     double half_period_;
     int64_t trace_limit_;
@@ -656,6 +671,25 @@ void rtl_fetch_turns(void* simulation, int index, int64_t* cycles, uint8_t* stat
     std::copy(stream.states.begin(), stream.states.end(), states);
     stream.turns.clear();
     stream.states.clear();
+}
+// The physical memory that AXI4 masters see; the arrays stay the caller's.
+void rtl_memory(void* simulation, uint64_t base, uint64_t size, uint64_t page, uint8_t* ddr, uint8_t* cpu,
+                const uint8_t* shared) {
+    static_cast<Simulation*>(simulation)->set_ram({base, size, page, ddr, cpu, shared});
+}
+int64_t rtl_memory_beats(void* simulation, int index) {
+    return static_cast<Simulation*>(simulation)->memories()[index].beats;
+}
+// Ranges that a port read (wrote: 1) since they were last fetched; `rtl_fetch_touched` hands them over.
+int64_t rtl_touched(void* simulation, int index, int wrote) {
+    const MemoryPort& port = static_cast<Simulation*>(simulation)->memories()[index];
+    return static_cast<int64_t>((wrote ? port.written : port.read).size());
+}
+void rtl_fetch_touched(void* simulation, int index, int wrote, uint64_t* ranges) {
+    MemoryPort& port = static_cast<Simulation*>(simulation)->memories()[index];
+    std::vector<Touched>& log = wrote ? port.written : port.read;
+    std::memcpy(ranges, log.data(), log.size() * sizeof(Touched));
+    log.clear();
 }
 
 }  // extern "C"

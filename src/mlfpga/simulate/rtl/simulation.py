@@ -12,7 +12,7 @@ import numpy as np
 
 from mlfpga.simulate.rtl.errors import RtlError
 from mlfpga.simulate.rtl.ipxact import IpCore, StreamPort
-from mlfpga.simulate.rtl.pins import bus_order, stream_order
+from mlfpga.simulate.rtl.pins import bus_order, memory_order, stream_order
 from mlfpga.simulate.rtl.sources import ROMS
 from mlfpga.simulate.rtl.verilator import LIBRARY, TRACES, build
 
@@ -42,6 +42,22 @@ class Advance:
     def quiet(self) -> bool:
         """Whether it ended because nothing moved."""
         return self.stop in ("quiet", "still")
+
+
+@dataclass(frozen=True)
+class Ram:
+    """The physical memory that AXI4 masters see, from address `base` on.
+
+    ddr     its bytes (uint8)
+    cpu     what the CPU sees of it through its caches; the same array if there are none
+    shared  for each `page` bytes whether CPU and hardware see the same (uint8): then the content is in `cpu`
+    """
+
+    base: int
+    ddr: np.ndarray
+    cpu: np.ndarray
+    shared: np.ndarray
+    page: int = 4096
 
 
 @dataclass(frozen=True)
@@ -78,6 +94,8 @@ class RtlSimulation:
         self.accesses: list[Access] = []
         self._streams = {name: number for number, name in enumerate(stream_order(core))}
         self._buses = {name: number for number, name in enumerate(bus_order(core))}
+        self._memories = {name: number for number, name in enumerate(memory_order(core))}
+        self._ram: Ram | None = None
         folder = build(core, kind)
         self._library = _bound(folder / LIBRARY)
         path = str(Path(trace).resolve()).encode() if trace is not None else None
@@ -136,6 +154,32 @@ class RtlSimulation:
         self._explain_access(result, "read of", name, offset)
         self.accesses.append(Access(begun, name, offset, value.value, False))
         return value.value
+
+    def connect(self, ram: Ram) -> None:
+        """Give the AXI4 masters their memory; without it they read zeros, and every response is a decode error."""
+        for array in (ram.ddr, ram.cpu, ram.shared):
+            if array.dtype != np.uint8 or not array.flags.c_contiguous:
+                raise RtlError("memory is given as contiguous arrays of uint8")
+        if len(ram.cpu) != len(ram.ddr) or len(ram.shared) * ram.page < len(ram.ddr):
+            raise RtlError(f"{len(ram.ddr)} bytes of memory need as many of the CPU's, and a flag for each page")
+        self._ram = ram  # keeps the arrays alive
+        addresses = (array.ctypes.data for array in (ram.ddr, ram.cpu, ram.shared))
+        self._library.rtl_memory(self._open, ram.base, len(ram.ddr), ram.page, *addresses)
+
+    def touched(self, port: str, wrote: bool) -> np.ndarray:
+        """Memory that an AXI4 master asked to read (`wrote`: to write) since last asked.
+
+        (n, 2) of uint64: address and bytes of each range; bursts that follow each other are one.
+        """
+        number = self._memories[port]
+        ranges = np.empty((self._library.rtl_touched(self._open, number, wrote), 2), dtype=np.uint64)
+        if len(ranges):
+            self._library.rtl_fetch_touched(self._open, number, wrote, ranges.ctypes.data)
+        return ranges
+
+    def memory_beats(self, port: str) -> int:
+        """Handshakes of an AXI4 master since the reset: addresses, words and responses."""
+        return self._library.rtl_memory_beats(self._open, self._memories[port])
 
     def offer(self, port: str, words: np.ndarray, last: np.ndarray | None = None) -> None:
         """Queue words at an input stream, behind those that wait there.
@@ -368,6 +412,10 @@ class _Signatures:
             "rtl_stamps": (None, *one, self.count, self.data),
             "rtl_turns": (self.count, *one),
             "rtl_fetch_turns": (None, *one, self.data, self.data),
+            "rtl_memory": (None, self.handle, *[ctypes.c_uint64] * 3, *[self.data] * 3),
+            "rtl_memory_beats": (self.count, *one),
+            "rtl_touched": (self.count, *one, self.number),
+            "rtl_fetch_touched": (None, *one, self.number, self.data),
         }
 
 

@@ -20,6 +20,7 @@ _HERE = Path(__file__).parent
 # Files of this package that decide what a library does.
 _DECIDING = (
     "harness.cpp",
+    "axi_memory.h",
     "floating_point.cpp",
     "floating_point.sv",
     "pins.py",
@@ -110,7 +111,7 @@ def build(core: IpCore, trace: str | None = None) -> Path:
         trace or "",
         core.top,
         repr([(name, core.pins[name]) for name in core.pins]),
-        repr([core.streams, core.registers, core.clocks, core.resets, core.handshakes, core.parameters]),
+        repr([core.streams, core.registers, core.clocks, core.resets, core.handshakes, core.memories, core.parameters]),
         repr([path.name for path in core.sources.files]),
         *core.sources.files,
         repr(core.sources.cores),
