@@ -93,6 +93,14 @@ def test_rtl_that_was_never_started_is_told(load):
         exchange(overlay, range(5))
 
 
+@pytest.mark.parametrize("keeps_counting", [False, True])
+def test_a_wait_before_any_transfer_ends_too(load, keeps_counting):
+    overlay, _ = load(keeps_counting=keeps_counting)
+    overlay.accelerator_0.write(0x00, 1)
+    with pytest.raises(StalledError, match=r"axi_dma_0 S2MM \(recv\) runs, but no transfer was given to it"):
+        overlay.axi_dma_0.recvchannel.wait()
+
+
 def test_a_missing_tlast_is_told(load):
     overlay, _ = load(drops_last=True)
     overlay.accelerator_0.write(0x00, 1)

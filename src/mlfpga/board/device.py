@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pynq
-from pynq.buffer import PynqBuffer
+import pynq.buffer
 from pynqmetadata.frontends import Metadata
 from pynqmetadata.views.runtime import RuntimeMetadataParser
 
@@ -26,6 +26,26 @@ from mlfpga.board.wiring import read_design
 
 # On a board pynq adds the processing system's memory to every overlay's memories, under the name PSDDR.
 _PS_MEMORY = {"base_address": 0, "size": 2 << 30, "type": "DDR4", "used": 1, "streaming": False, "idx": 0}
+
+
+class PynqBuffer(pynq.buffer.PynqBuffer):
+    """pynq's buffer, which also looks whether its elements lie side by side: a DMA knows no strides."""
+
+    def flush(self) -> None:
+        self._check_contiguous()
+        super().flush()
+
+    def invalidate(self) -> None:
+        self._check_contiguous()
+        super().invalidate()
+
+    def _check_contiguous(self) -> None:
+        if not self.flags.c_contiguous:
+            warn(
+                f"this view of shape {self.shape} takes its elements from apart (strides {self.strides} bytes), but a "
+                f"DMA moves the {self.nbytes:,} bytes that lie side by side from its first element on. Copy the "
+                "elements into a buffer of their own: buffer[:] = view"
+            )
 
 
 class VirtualBoard(pynq.Device):

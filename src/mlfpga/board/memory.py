@@ -132,8 +132,9 @@ class Memory:
         if self.buffer_of(address, nbytes) is None:
             warn(
                 f"{who} {nbytes} bytes at {address:#010x}, which are not inside one buffer of pynq.allocate(); on a "
-                "board that memory belongs to Linux. Pass an allocated buffer, or a slice of one: a copy or the result "
-                "of arithmetic (buffer.copy(), buffer * 2) is an ordinary array with a wrong physical address"
+                "board that memory belongs to Linux. Pass an allocated buffer that was not freed, or a slice of one: a "
+                "copy or the result of arithmetic (buffer.copy(), buffer * 2) is an ordinary array with a wrong "
+                "physical address"
             )
 
 
