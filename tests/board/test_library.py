@@ -31,8 +31,12 @@ def test_the_same_vlnv_comes_before_the_same_name(library):
 def test_archives_are_named_in_the_environment(monkeypatch):
     monkeypatch.setenv("MLFPGA_IP", os.pathsep.join(["/a.zip", "", "/b"]))
     monkeypatch.setenv("MLFPGA_TRACE", "/waves")
+    monkeypatch.setenv("MLFPGA_TRACE_KIND", ".fst")
     made = IpLibrary.from_environment()
     assert [str(archive) for archive in made.archives] == ["/a.zip", "/b"] and str(made.trace) == "/waves"
+    assert made.trace_kind == ".fst"
+    monkeypatch.delenv("MLFPGA_TRACE_KIND")
+    assert IpLibrary.from_environment().trace_kind == ".vcd"
     monkeypatch.delenv("MLFPGA_IP")
     monkeypatch.delenv("MLFPGA_TRACE")
     made = IpLibrary.from_environment()

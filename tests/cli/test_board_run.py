@@ -1,5 +1,6 @@
 """`mlfpga board run NOTEBOOK --ip ARCHIVE`: somebody else's notebook and IP, with a design of our own writing."""
 
+import argparse
 import importlib.util
 import json
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlfpga import cli
+from mlfpga.cli import hardware
 
 TESTS = Path(__file__).parents[1]
 
@@ -62,6 +64,20 @@ def test_it_runs_unchanged_in_its_own_folder_and_nothing_else_is_printed(noteboo
     assert ["".join(o["text"]) for o in outputs if o["output_type"] == "stream"] == ["[ 5  5 10  9]\n"]
     assert (waves / "accelerator_0.vcd").stat().st_size > 0
     assert notebook.read_bytes() == before
+
+
+@pytest.mark.parametrize(("possible", "suffix"), [(True, ".fst"), (False, ".vcd")])
+def test_fst_waveforms_are_written_where_that_is_possible(tmp_path, monkeypatch, capsys, possible, suffix):
+    reason = "" if possible else "an .fst waveform needs lz4"
+    built = []
+    monkeypatch.setattr("mlfpga.simulate.rtl.best_trace", lambda: (suffix, reason))
+    monkeypatch.setattr(hardware, "build_simulations", lambda archives, trace: built.append(trace))
+    chosen = argparse.Namespace(ip=[tmp_path / "ip.zip"], trace=tmp_path / "waves", fst=True)
+    environment = hardware.board_environment(chosen)
+    assert environment["MLFPGA_TRACE_KIND"] == suffix and built == [suffix]
+    assert capsys.readouterr().err == (f"{reason}; writing .vcd, which every viewer opens too\n" if reason else "")
+    chosen = argparse.Namespace(ip=[], trace=tmp_path / "waves", fst=False)
+    assert hardware.board_environment(chosen)["MLFPGA_TRACE_KIND"] == ".vcd"
 
 
 def test_an_archive_that_is_none_is_told_before_anything_runs(tmp_path, capsys):

@@ -203,7 +203,7 @@ def _rtl(
                 f"{module.name} has the stream {port} in the design, but the IP archive of {core.vlnv} has "
                 f"{', '.join(core.streams) or 'none'}; give the archive that the design was built with"
             )
-    simulation = library.simulate(core, module.name, memory)
+    simulation = library.simulate(core, module.name, memory, mhz=activity.mhz)
     spans = {name: 1 << interface.address_bits for name, interface in core.registers.items()}
     return RtlAccelerator(
         module.name, simulation, sources, sinks, activity, _start_register(core), spans, core.memories, memory

@@ -102,6 +102,9 @@ mlfpga board info
             help="IP archive (.zip) or folder with component.xml, to simulate its RTL; can be repeated",
         )
         verb.add_argument("--trace", type=Path, metavar="FOLDER", help="write a waveform (VCD) for each of these IPs")
+        verb.add_argument(
+            "--fst", action="store_true", help="write the waveforms as FST: much smaller, lost if the kernel is killed"
+        )
     overlay = add_verb(
         board,
         "overlay",
@@ -264,23 +267,38 @@ def board_environment(chosen: argparse.Namespace) -> dict[str, str]:
     import os
 
     environment = {}
+    suffix = trace_suffix(chosen.fst) if chosen.trace else None
     if chosen.ip:
-        build_simulations(chosen.ip, traced=chosen.trace is not None)
+        build_simulations(chosen.ip, suffix)
         environment["MLFPGA_IP"] = os.pathsep.join(str(archive.resolve()) for archive in chosen.ip)
     if chosen.trace:
         environment["MLFPGA_TRACE"] = str(chosen.trace.resolve())
+        environment["MLFPGA_TRACE_KIND"] = suffix
     return environment
 
 
-def build_simulations(archives: list[Path], traced: bool) -> None:
-    """Build the simulation of each IP archive into the cache, where the board's kernel finds it."""
+def trace_suffix(fst: bool) -> str:
+    """The suffix of the waveforms: .vcd where FST was not asked for, or is not possible (then it is said)."""
+    from mlfpga.simulate.rtl import best_trace
+
+    suffix, reason = best_trace() if fst else (".vcd", "")
+    if reason:
+        print(f"{reason}; writing .vcd, which every viewer opens too", file=sys.stderr)
+    return suffix
+
+
+def build_simulations(archives: list[Path], trace: str | None) -> None:
+    """Build the simulation of each IP archive into the cache, where the board's kernel finds it.
+
+    trace  suffix of the waveforms that it will write, None for none
+    """
     import tempfile
 
     from mlfpga.simulate.rtl import RtlSimulation, open_ip
 
     with tempfile.TemporaryDirectory() as folder:
         for archive in archives:
-            RtlSimulation(open_ip(archive), trace=Path(folder) / "trace.vcd" if traced else None).close()
+            RtlSimulation(open_ip(archive), trace=Path(folder) / f"trace{trace}" if trace else None).close()
 
 
 def work_board_overlay(chosen: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from mlfpga.simulate.rtl.errors import RtlError
 from mlfpga.simulate.rtl.ipxact import Field, IpCore, MemoryPort, Register, RegisterInterface, StreamPort, open_ip
 from mlfpga.simulate.rtl.model import RtlModel
 from mlfpga.simulate.rtl.simulation import Access, Advance, Ram, RtlSimulation
+from mlfpga.simulate.rtl.verilator import best_trace
 
 __all__ = [
     "Access",
@@ -22,5 +23,6 @@ __all__ = [
     "RtlModel",
     "RtlSimulation",
     "StreamPort",
+    "best_trace",
     "open_ip",
 ]
