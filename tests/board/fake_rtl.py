@@ -200,6 +200,6 @@ class Library:
     def find(self, vlnv: str) -> Core | None:
         return self.cores.get(vlnv)
 
-    def simulate(self, core: Core, name: str, memory) -> Simulation:
+    def simulate(self, core: Core, name: str, memory, mhz: float = 100.0) -> Simulation:
         self.made[name] = Simulation(core)
         return self.made[name]
