@@ -58,6 +58,7 @@ def write_ip(
     width_parameter: tuple[str, int] | None = None,
     memories: dict[str, int] | None = None,
     revision: int | None = None,
+    register_bits: int = 32,
 ) -> Path:
     """Write an IP into `folder`.
 
@@ -66,6 +67,7 @@ def write_ip(
     width_parameter  (name, value) of a model parameter that gives every TDATA's width, as a formula
     memories         AXI4 master -> bits of its data
     revision         the core's revision, as Vivado and Vitis HLS write it
+    register_bits    width of s_axi_control's data
     """
     interfaces, ports = [], [("ap_clk", "in", 1), ("ap_rst_n", "in", 1)]
     for name, (role, pins) in streams.items():
@@ -78,7 +80,8 @@ def write_ip(
     if registers is not None:
         slave = '<spirit:slave><spirit:memoryMapRef spirit:memoryMapRef="s_axi_control"/></spirit:slave>'
         interfaces.append(_interface("s_axi_control", "aximm", slave, {pin: f"s_axi_control_{pin}" for pin in _AXIL}))
-        ports += [(f"s_axi_control_{pin}", *shape) for pin, shape in _AXIL.items()]
+        wide = {"WDATA": ("in", register_bits), "WSTRB": ("in", register_bits // 8), "RDATA": ("out", register_bits)}
+        ports += [(f"s_axi_control_{pin}", *shape) for pin, shape in {**_AXIL, **wide}.items()]
     if interrupt:
         interfaces.append(_interface("interrupt", "interrupt", "<spirit:master/>", {"INTERRUPT": "interrupt"}))
         ports.append(("interrupt", "out", 1))

@@ -115,6 +115,7 @@ def test_a_reader_that_allows_little_holds_the_source_back(sim):
     assert (sim.taken("s_axis"), sim.given("m_axis"), sim.waiting("s_axis")) == (1, 0, 39)
     sim.allow("m_axis", 7)
     assert sim.advance(1_000, until="full").stop == "full"
+    assert (sim.given("m_axis"), sim.allowed("m_axis")) == (7, 0)
     assert sim.advance(1_000).stop == "still"
     assert (sim.taken("s_axis"), sim.given("m_axis"), sim.allowed("m_axis")) == (8, 7, 0)
     sim.allow("m_axis", None)
@@ -250,3 +251,82 @@ def test_a_core_that_never_answers_ends_by_quiet_cycles_and_finish_is_an_error(t
             with pytest.raises(RtlError, match=r"\$finish; make a new RtlSimulation$"):
                 action()
         assert len(sim.collect("m_axis")[0]) == 0
+
+
+# Registers 64 bits wide, whose address is taken before the data, with counts of all handshakes; a stream that gives
+# TKEEP and TSTRB of each word it takes, with the word's low bits as its own TKEEP.
+LANES = """
+module lanes (input ap_clk, input ap_rst_n,
+    input [31:0] s_axis_TDATA, input [3:0] s_axis_TKEEP, input [3:0] s_axis_TSTRB, input s_axis_TVALID,
+    output s_axis_TREADY,
+    output [31:0] m_axis_TDATA, output [3:0] m_axis_TKEEP, output m_axis_TVALID, input m_axis_TREADY,
+    input [5:0] s_axi_control_AWADDR, input s_axi_control_AWVALID, output s_axi_control_AWREADY,
+    input [63:0] s_axi_control_WDATA, input [7:0] s_axi_control_WSTRB, input s_axi_control_WVALID,
+    output s_axi_control_WREADY, output [1:0] s_axi_control_BRESP, output s_axi_control_BVALID,
+    input s_axi_control_BREADY,
+    input [5:0] s_axi_control_ARADDR, input s_axi_control_ARVALID, output s_axi_control_ARREADY,
+    output [63:0] s_axi_control_RDATA, output [1:0] s_axi_control_RRESP, output s_axi_control_RVALID,
+    input s_axi_control_RREADY);
+reg [63:0] store;
+reg [7:0] addresses, datas, reads;
+reg [1:0] age;
+reg [2:0] answer, reading;
+reg [5:0] at;
+assign s_axi_control_AWREADY = 1;
+assign s_axi_control_WREADY = age == 3;
+assign s_axi_control_BRESP = 0;
+assign s_axi_control_BVALID = answer == 4;
+assign s_axi_control_ARREADY = 1;
+assign s_axi_control_RVALID = reading == 4;
+assign s_axi_control_RDATA = at[5:3] == 0 ? store : {40'd0, reads, datas, addresses};
+assign s_axi_control_RRESP = at == 6'h10 ? 2 : at == 6'h18 ? 1 : 0;
+assign s_axis_TREADY = m_axis_TREADY;
+assign m_axis_TVALID = s_axis_TVALID;
+assign m_axis_TDATA = {24'd0, s_axis_TKEEP, s_axis_TSTRB};
+assign m_axis_TKEEP = s_axis_TDATA[3:0];
+integer i;
+always @(posedge ap_clk)
+    if (~ap_rst_n) {addresses, datas, reads, age, answer, reading} <= 0;
+    else begin
+        if (s_axi_control_AWVALID) addresses <= addresses + 1;
+        if (s_axi_control_ARVALID) begin
+            reads <= reads + 1;
+            at <= s_axi_control_ARADDR;
+        end
+        if (s_axi_control_WVALID) age <= age + 1;
+        if (s_axi_control_WVALID & s_axi_control_WREADY) begin
+            datas <= datas + 1;
+            for (i = 0; i < 8; i = i + 1) if (s_axi_control_WSTRB[i]) store[8*i +: 8] <= s_axi_control_WDATA[8*i +: 8];
+            answer <= 1;
+        end else if (answer != 0 && answer != 4) answer <= answer + 1;
+        else if (s_axi_control_BREADY) answer <= 0;
+        if (s_axi_control_ARVALID) reading <= 1;
+        else if (reading != 0 && reading != 4) reading <= reading + 1;
+        else if (s_axi_control_RREADY) reading <= 0;
+    end
+endmodule
+"""
+
+
+def test_wide_registers_slow_answers_and_byte_enables(tmp_path):
+    sides = {"s_axis": "slave", "m_axis": "master"}
+    pins = {name: (role, stream(role, 32, last=False)) for name, role in sides.items()}
+    pins["s_axis"][1]["TSTRB"] = ("in", 4)
+    files = {"hdl/verilog/lanes.v": LANES}
+    core = open_ip(write_ip(tmp_path, "lanes", files, pins, registers={0: "low", 4: "high"}, register_bits=64))
+    with RtlSimulation(core) as sim:
+        sim.write(0, 0x11223344)
+        sim.write(4, 0xAABBCCDD)
+        assert (sim.read(0), sim.read(4)) == (0x11223344, 0xAABBCCDD)
+        sim.write(0, 0x55667788)
+        assert (sim.read(0), sim.read(4)) == (0x55667788, 0xAABBCCDD)
+        # Each access was one handshake of its address and one of its data.
+        assert sim.read(8) == 3 | 3 << 8 | 5 << 16
+        with pytest.raises(RtlError, match=r"^lanes refused the read of s_axi_control offset 0x10 \(SLVERR\)$"):
+            sim.read(0x10)
+        assert sim.read(0x18) == 3 | 3 << 8 | 7 << 16  # EXOKAY is no error
+        sim.allow("m_axis", None)
+        sim.offer("s_axis", np.array([0xF, 0x3, 0xF], np.uint32))
+        sim.advance(20)
+        assert sim.collect("m_axis")[0].tolist() == [0xFF] * 3
+        assert sim.partial("m_axis") == 1
