@@ -43,6 +43,17 @@ def test_build_start_and_speed_of_an_ip(ip, own_build_folder, monkeypatch):
         list(board._rtl("board.export", ip, "a small IP", vectors))
 
 
+@pytest.mark.parametrize(
+    "load, said", [(0.8, ""), (3.25, "; other programs kept the machine busy (load 3.2 on 2 cores)")]
+)
+def test_figures_of_a_busy_machine_say_so(monkeypatch, capsys, load, said):
+    monkeypatch.setattr("os.getloadavg", lambda: (load, 0.0, 0.0))
+    monkeypatch.setattr("os.cpu_count", lambda: 2)
+    monkeypatch.setattr(board, "_measured", lambda: iter([figures.at_most("board.a", 1, "s", 2, "stopwatch")]))
+    assert [entry["how"] for entry in board.board()] == [f"stopwatch; at most{said}"]
+    assert ("the times will be too long" in capsys.readouterr().err) == bool(said)
+
+
 def test_an_ip_that_cannot_be_built_is_named(tmp_path, own_build_folder):
     with pytest.raises(StageError) as caught:
         next(board._rtl("board.export", tmp_path, "nothing", None))

@@ -47,7 +47,7 @@ def path() -> Iterator[dict]:
     said = run_module(
         default_board_python(), "mlfpga.course.round_trip", [str(stages["digits"] / "bundle")], "the DMA round trip"
     )
-    how = "driver's round trip of one sample less its bare simulation, medians of 200"
+    how = "driver's round trip of one sample less its bare simulation, in turns, median of 200"
     yield at_most("path.dma_round_trip", float(said.split()[-1]), "ms", 2.0, how)
 
 
