@@ -95,3 +95,8 @@ def test_an_overlay_around_an_ip_is_written_where_no_folder_is(tmp_path, capsys)
     assert {"overlay.bit", "overlay.hwh", "sim/simulation.json", "sim/ip/component.xml"} < made
     assert cli.main(["board", "overlay", str(tmp_path / "out"), "--ip", str(ip)]) == 2
     assert "exists; name a new folder or remove this one" in capsys.readouterr().err
+
+
+def test_jupyterlab_is_told_a_folder_that_is_none(tmp_path, capsys):
+    assert cli.main(["board", "jupyter", str(tmp_path / "nowhere"), "--options=--no-browser"]) == 2
+    assert f"{tmp_path / 'nowhere'} is no folder; name one for JupyterLab to open" in capsys.readouterr().err

@@ -92,6 +92,9 @@ mlfpga board info
         board, "jupyter", "Open JupyterLab; its kernel AUP-ZU3 (virtual) is the board", work_board_jupyter
     )
     jupyter.add_argument("folder", type=Path, nargs="?", default=Path(), help="where it opens (default: here)")
+    jupyter.add_argument(
+        "--options", default="", help='JupyterLab\'s own, in one text: --options="--no-browser --port 8890"'
+    )
     for verb in (run, jupyter):
         verb.add_argument(
             "--ip",
@@ -250,11 +253,16 @@ def work_board_run(chosen: argparse.Namespace) -> int:
 
 def work_board_jupyter(chosen: argparse.Namespace) -> int:
     import os
+    import shlex
     import subprocess
 
     from mlfpga.course.stages import BOARD_KERNEL
 
+    if not chosen.folder.is_dir():
+        raise UsageError(f"{chosen.folder} is no folder; name one for JupyterLab to open")
+    # The encryption is what keeps kernels from warning that they have none.
     command = [sys.executable, "-m", "jupyterlab", f"--MultiKernelManager.default_kernel_name={BOARD_KERNEL}"]
+    command += ["--KernelManager.transport_encryption=auto", "--LabApp.news_url=None", *shlex.split(chosen.options)]
     return subprocess.call([*command, str(chosen.folder)], env={**os.environ, **board_environment(chosen)})
 
 
