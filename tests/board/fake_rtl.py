@@ -197,8 +197,11 @@ class Library:
         self.cores = {core.vlnv: core for core in cores}
         self.made: dict[str, Simulation] = {}
 
-    def find(self, vlnv: str) -> Core | None:
+    def find(self, vlnv: str, revision: int = 0) -> Core | None:
         return self.cores.get(vlnv)
+
+    def unused(self, vlnvs) -> list[str]:
+        return []
 
     def simulate(self, core: Core, name: str, memory, mhz: float = 100.0) -> Simulation:
         self.made[name] = Simulation(core)

@@ -143,3 +143,17 @@ def test_a_wait_for_a_bus_master_that_was_never_started_is_explained(mastering):
             pass
     assert "accelerator_0 was never started" in str(stalled.value)
     assert "it has read 0 and written 0 bytes at m_axi" in str(stalled.value)
+
+
+@pytest.mark.slow
+def test_an_archive_that_fits_nothing_is_told_and_the_overlay_loads(board, archive, adder, write_overlay, monkeypatch):
+    board.models.clear()
+    monkeypatch.setattr(board, "library", IpLibrary([archive, adder]))
+    with pytest.warns(BoardWarning) as told:
+        overlay = Overlay(str(write_overlay(vlnv="mlfpga:hls:doubler:1.0")))
+    assert [str(warning.message) for warning in told if "archive" in str(warning.message)] == [
+        "the IP archive of mlfpga:hls:adder:1.0 fits no IP of this overlay, which holds accelerator_0 "
+        "(mlfpga:hls:doubler:1.0)"
+    ]
+    overlay.accelerator_0.write(0x00, 1)
+    assert exchange(overlay, range(4)).tolist() == (2 * np.arange(4) + ROM).tolist()

@@ -28,6 +28,15 @@ def test_registers_and_streams_are_those_of_the_handoff(write, handoff_text):
     }
 
 
+def test_the_revision_of_an_ip_is_read(write, handoff_text):
+    text = handoff_text().replace('FULLNAME="/accelerator_0"', 'COREREVISION="2114356460" FULLNAME="/accelerator_0"')
+    assert {m.name: m.revision for m in read_design(write(text)).modules} == {
+        "axi_dma_0": 0,
+        "accelerator_0": 2114356460,
+        "ps": 0,
+    }
+
+
 def test_a_fifo_in_a_stream_is_a_wire(write, handoff_text):
     fifo = (
         '<MODULE FULLNAME="/fifo" INSTANCE="fifo" VLNV="xilinx.com:ip:axis_data_fifo:2.0"><BUSINTERFACES>'

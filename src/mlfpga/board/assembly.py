@@ -64,6 +64,8 @@ def assemble(
         except SimulationError as error:
             missing.append(MissingModel(module.name, module.vlnv, str(error)))
             warn(missing[-1].message)
+    for vlnv in library.unused(m.vlnv for m in _accelerators(design)):
+        warn(f"the IP archive of {vlnv} fits no IP of this overlay, which holds {_list_of(_accelerators(design))}")
     memory.mastered = any(core.memories for core in cores.values())
     streams = {link: Stream(".".join(link.source), _width(design, link, cores)) for link in links}
     activity = Activity(mhz, timed=bool(cores) and not whole)
@@ -87,13 +89,17 @@ def _accelerators(design: Design) -> list[Module]:
     return [m for m in design.modules if m.ip not in (_DMA, _INTERRUPTS, *_INFRASTRUCTURE)]
 
 
+def _list_of(modules: list[Module]) -> str:
+    return ", ".join(f"{m.name} ({m.vlnv})" for m in modules) or "no accelerator"
+
+
 def _processes_streams(module: Module, links: list[Link]) -> bool:
     return any(link.source[0] == module.name for link in links) and any(link.sink[0] == module.name for link in links)
 
 
 def _core(module: Module, library: IpLibrary, folder: Path) -> Any | None:
     """The RTL of an IP: from an archive, or from the bundle's `sim/<IP>/` or `sim/`."""
-    core = library.find(module.vlnv)
+    core = library.find(module.vlnv, module.revision)
     if core is not None:
         return core
     for place in (folder / "sim" / module.name, folder / "sim"):

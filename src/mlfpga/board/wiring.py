@@ -46,6 +46,7 @@ class Module:
     """One IP. `name` is its path in the design, `instance` what address ranges call it, `ip` its type's short name.
 
     connections  the (instance, port) pairs at the other end of each port
+    revision     what Vivado tells two builds of one version of the IP apart by; 0 if the file does not say
     """
 
     name: str
@@ -55,6 +56,7 @@ class Module:
     interfaces: tuple[Interface, ...]
     ranges: tuple[AddressRange, ...]
     connections: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    revision: int = 0
 
     @property
     def ip(self) -> str:
@@ -196,4 +198,5 @@ def _module(element: ElementTree.Element) -> Module:
             ]
             for p in element.findall("./PORTS/PORT")
         },
+        revision=int(element.get("COREREVISION") or "0"),
     )
