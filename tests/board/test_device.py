@@ -99,16 +99,21 @@ def test_the_result_is_stale_until_wait(overlay, buffers):
     assert np.array_equal(receive, expected(send))
 
 
-def test_a_missing_flush_and_a_missing_invalidate_show(overlay, buffers):
-    send, receive = buffers
+def transfer_by_hand(mmio, send, receive):
+    for offset, buffer in ((0x30, receive), (0x00, send)):
+        mmio.write(offset + 0x18, buffer.physical_address)
+        mmio.write(offset + 0x28, buffer.nbytes)
+
+
+def test_a_missing_flush_and_a_missing_invalidate_show_in_cached_buffers(overlay, buffers):
+    send, receive = (allocate(buffer.shape, buffer.dtype, cacheable=True) for buffer in buffers)
     mmio = overlay.axi_dma_0.mmio
     send.flush()
     send[:] = 1
 
     def transfer():
-        for offset, buffer in ((0x30, receive), (0x00, send)):
-            mmio.write(offset + 0x18, buffer.physical_address)
-            mmio.write(offset + 0x28, buffer.nbytes)
+        transfer_by_hand(mmio, send, receive)
+        assert mmio.read(0x34) & 0x1000
 
     transfer()
     assert not receive.any()
@@ -118,6 +123,25 @@ def test_a_missing_flush_and_a_missing_invalidate_show(overlay, buffers):
     transfer()
     receive.invalidate()
     assert (receive == 3).all()
+
+
+def test_buffers_are_not_cached_unless_asked_so_a_missing_flush_is_told_once(overlay, buffers):
+    """What a board prints for a transfer by hand, without flush and invalidate, with allocate's default."""
+    send, receive = buffers
+    mmio = overlay.axi_dma_0.mmio
+    send[:] = 1
+    with pytest.warns(BoardWarning, match="that were not flushed. It works because the buffer is not cached; one made"):
+        transfer_by_hand(mmio, send, receive)
+    assert not receive.any(), "nobody has waited yet"
+    assert mmio.read(0x34) & 0x1000
+    assert (receive == 3).all()
+    send[:] = 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        transfer_by_hand(mmio, send, receive)
+    assert (receive == 3).all()
+    mmio.write(0x34, 0x1000)
+    assert (receive == 6).all()
 
 
 def test_an_uncached_buffer_needs_neither(overlay):

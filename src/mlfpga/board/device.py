@@ -160,9 +160,9 @@ class VirtualBoard(pynq.Device):
     def allocate(self, shape, dtype, cacheable: bool | None = None, **_) -> PynqBuffer:
         """A buffer in contiguous memory.
 
-        cacheable  False: the CPU works on DDR's copy itself. True: on its own copy. None: on its own, which shows a
-                   program that does not wait for its DMA; but an accelerator that reads and writes memory by itself
-                   sees that copy too, because on a board pynq's buffers are not cached unless they are asked to be
+        cacheable  False: the CPU works on DDR's copy itself. True: on its own copy. None: as on a board, where pynq's
+                   buffers are not cached unless they are asked to be, but a program that does not wait for its DMA
+                   shows (see `Memory`)
         """
         dtype = np.dtype(dtype)
         nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize

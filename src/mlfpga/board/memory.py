@@ -3,6 +3,10 @@
 The CPU works through its caches and the DMA (on HP0, which is not coherent) does not, so one address has two contents.
 `flush` carries the CPU's copy to DDR, `invalidate` carries DDR's copy to the CPU. Real caches also write back when they
 please; here nothing moves unless a program asks, so that a forgotten flush shows every time instead of sometimes.
+
+On a board pynq's buffers are cached only if they are asked to be (`cacheable=True`). The others are *shared*: what the
+CPU writes reaches a DMA without a flush, which is told once; what a DMA writes is seen once the program has seen that
+the transfer ended. Until then the old content stays, so that a program that does not wait shows.
 """
 
 import numpy as np
@@ -30,6 +34,8 @@ class Memory:
         self._cpu = np.zeros(size, dtype=np.uint8)
         self._shared = np.zeros(-(-size // PAGE), dtype=np.uint8)
         self.mastered = False
+        self._arrived: list[tuple[int, int]] = []
+        self._told = False
         self._holes = [(base, size)]
         self._buffers: dict[int, int] = {}
 
@@ -51,11 +57,19 @@ class Memory:
 
     def free(self, address: int) -> None:
         """Give a buffer back. Its content stays until the pages are given out again, as on the board."""
+        end = address + self._buffers[address]
+        self._arrived = [(start, size) for start, size in self._arrived if not address <= start < end]
         self._holes = _merged(sorted([*self._holes, (address, self._buffers.pop(address))]))
 
     def share(self, address: int) -> None:
-        """The buffer at `address` did not ask to be cached, see `mastered`."""
+        """The buffer at `address` did not ask to be cached."""
         self._share(address, True)
+
+    def settle(self) -> None:
+        """The program has seen that a transfer ended: what it brought into shared buffers is now seen there."""
+        for address, nbytes in self._arrived:
+            self.invalidate(address, nbytes)
+        self._arrived.clear()
 
     def _share(self, address: int, shared: bool) -> None:
         first = (address - self.base) // PAGE
@@ -110,8 +124,8 @@ class Memory:
         self._check_owner(address, nbytes, f"{reader} reads")
         if not self._contains(address, nbytes):
             return np.zeros(nbytes, dtype=np.uint8)
-        if self._is_uncached(address):
-            self.flush(address, nbytes)
+        if self._is_shared(address):
+            self._write_back(address, nbytes, reader)
         return self.ddr(address, nbytes)
 
     def dma_write(self, address: int, data: np.ndarray, writer: str) -> None:
@@ -119,11 +133,24 @@ class Memory:
         self._check_owner(address, len(data), f"{writer} writes")
         if self._contains(address, len(data)):
             self.ddr(address, len(data))[:] = data
-            if self._is_uncached(address):
-                self.cpu(address, len(data))[:] = data
+            if self._is_shared(address):
+                self._arrived.append((address, len(data)))
+                if self.mastered:
+                    self.settle()
 
-    def _is_uncached(self, address: int) -> bool:
-        return self.mastered and bool(self._shared[(address - self.base) // PAGE])
+    def _is_shared(self, address: int) -> bool:
+        return bool(self._shared[(address - self.base) // PAGE])
+
+    def _write_back(self, address: int, nbytes: int, reader: str) -> None:
+        self.settle()
+        forgotten = not np.array_equal(self.cpu(address, nbytes), self.ddr(address, nbytes))
+        if forgotten and not self.mastered and not self._told:
+            self._told = True
+            warn(
+                f"{reader} reads {nbytes} bytes at {address:#010x} that were not flushed. It works because the buffer "
+                "is not cached; one made with cacheable=True would send its old content. Call buffer.flush() before"
+            )
+        self.flush(address, nbytes)
 
     def _contains(self, address: int, nbytes: int) -> bool:
         return self.base <= address and address + nbytes <= self.base + self.size
