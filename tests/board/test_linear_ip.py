@@ -12,7 +12,7 @@ from mlfpga.course.overlays import write_overlay
 from mlfpga.simulate.rtl import RtlError
 from mlfpga.simulate.rtl.verilator import find_verilator
 
-IP = course_root() / "labs" / "lab05_deployment" / "ip" / "linear"
+IP = course_root() / "rtl" / "linear"
 WEIGHTS = np.array([[1] * 8, range(1, 9), [4, -3, 2, -1, 1, -2, 3, -4]])
 BIAS = np.array([0, 100, -7])
 

@@ -88,7 +88,7 @@ def test_an_archive_that_is_none_is_told_before_anything_runs(tmp_path, capsys):
 
 
 def test_an_overlay_around_an_ip_is_written_where_no_folder_is(tmp_path, capsys):
-    ip = Path(__file__).parents[2] / "labs" / "lab05_deployment" / "ip" / "linear"
+    ip = Path(__file__).parents[2] / "rtl" / "linear"
     assert cli.main(["board", "overlay", str(tmp_path / "out"), "--ip", str(ip)]) == 0
     assert capsys.readouterr().out == f'Overlay("{tmp_path / "out" / "overlay.bit"}") loads it on the virtual board\n'
     made = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
