@@ -56,6 +56,8 @@ class Core:
     vlnv: str = "mlfpga:hls:mixer_axi:1.0"
     streams: dict = field(default_factory=lambda: ports(s_axis="slave", m_axis="master"))
     registers: dict = field(default_factory=lambda: {"s_axi_control": Interface("s_axi_control", CONTROL)})
+    memories: dict = field(default_factory=dict)
+    revision: int = 0
     sample: int = 5
     latency: int = 20
     free_running: bool = False
@@ -85,6 +87,8 @@ class Simulation:
         self.given: list[tuple[int, bool]] = []
         self.allowed: int | None = 0
         self.moved = {port: [] for port in core.streams}
+        self.turns = {port: [] for port in core.streams}
+        self.states = dict.fromkeys(core.streams, 0)
         self.busy_until = 0
         self.closed = False
 
@@ -145,6 +149,10 @@ class Simulation:
     def stamps(self, port: str, first: int = 0) -> np.ndarray:
         return np.array(self.moved[port][first:], dtype=np.int64)
 
+    def handshakes(self, port: str) -> tuple[np.ndarray, np.ndarray]:
+        turns, self.turns[port] = self.turns[port], []
+        return np.array([t[0] for t in turns], dtype=np.int64), np.array([t[1] for t in turns], dtype=np.uint8)
+
     def close(self) -> None:
         self.closed = True
 
@@ -152,10 +160,18 @@ class Simulation:
         self.accesses.append((what, offset, interface))
         self.cycle += 4
 
+    def _note(self, port: str, state: int) -> None:
+        if state != self.states[port]:
+            self.states[port] = state
+            self.turns[port].append((self.cycle, state))
+
     def _tick(self) -> None:
         names = {port.role: name for name, port in self.core.streams.items()}
         ready = self.allowed is None or self.allowed > 0
-        if self.inside and self.inside[0][0] <= self.cycle and ready and self.core.answers:
+        gives = bool(self.inside) and self.inside[0][0] <= self.cycle and self.core.answers
+        if names:
+            self._note(names["master"], gives + 2 * ready)
+        if gives and ready:
             _, word, last = self.inside.pop(0)
             self.given.append((word, last and not self.core.drops_last))
             self.moved[names["master"]].append(self.cycle)
@@ -163,7 +179,10 @@ class Simulation:
             if not self.inside and not self.left:
                 self.done = True
                 self.interrupt = self.enabled
-        if self.queue and (self.left or self.core.free_running) and len(self.inside) < 16:
+        takes = bool(self.left or self.core.free_running) and len(self.inside) < 16
+        if names:
+            self._note(names["slave"], bool(self.queue) + 2 * takes)
+        if self.queue and takes:
             word, last = self.queue.pop(0)
             self.inside.append((self.cycle + self.core.latency, word * self.scale & 0xFFFF_FFFF, last))
             self.moved[names["slave"]].append(self.cycle)
@@ -178,9 +197,12 @@ class Library:
         self.cores = {core.vlnv: core for core in cores}
         self.made: dict[str, Simulation] = {}
 
-    def find(self, vlnv: str) -> Core | None:
+    def find(self, vlnv: str, revision: int = 0) -> Core | None:
         return self.cores.get(vlnv)
 
-    def simulate(self, core: Core, name: str) -> Simulation:
+    def unused(self, vlnvs) -> list[str]:
+        return []
+
+    def simulate(self, core: Core, name: str, memory, mhz: float = 100.0) -> Simulation:
         self.made[name] = Simulation(core)
         return self.made[name]

@@ -6,7 +6,7 @@ import zipfile
 import pytest
 from pynq import Overlay
 
-from mlfpga.board import HandoffError
+from mlfpga.board import HandoffError, handoff
 
 SYSDEF = '<Project><File Type="HW_HANDOFF" Name="design_1.hwh" BD_TYPE="DEFAULT_BD"/></Project>'
 
@@ -62,3 +62,24 @@ def test_a_name_that_points_outside_is_only_a_name(board, write_archive, handoff
     archive = write_archive(**{"design_1.hwh": None, "../../outside.hwh": handoff_text(), "sysdef.xml": None})
     Overlay(str(archive))
     assert not (tmp_path.parent.parent / "outside.hwh").exists()
+
+
+def test_a_handoff_that_unpacks_without_end_is_refused_before_it_is_unpacked(tmp_path, monkeypatch):
+    monkeypatch.setattr(handoff, "LARGEST_HANDOFF", 1000)
+    with zipfile.ZipFile(tmp_path / "x.xsa", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.bit", "b")
+        archive.writestr("x.hwh", bytes(100_000))
+    with pytest.raises(HandoffError, match=r"x.xsa: its x.hwh unpacks to 100,000 bytes, and no handoff has more than"):
+        handoff.find_handoff(tmp_path / "x.xsa")
+
+
+def test_damaged_contents_are_told(tmp_path):
+    path = tmp_path / "x.xsa"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("x.hwh", "<EDKSYSTEM/>" * 100)
+        archive.writestr("x.bit", "b")
+    data = bytearray(path.read_bytes())
+    data[40:50] = bytes(10)
+    path.write_bytes(data)
+    with pytest.raises(HandoffError, match="x.xsa is not a whole .xsa archive"):
+        handoff.find_handoff(path)

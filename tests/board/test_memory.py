@@ -82,3 +82,48 @@ def test_dma_beyond_a_buffer_warns_and_touches_nothing_outside_contiguous_memory
 
 def test_contiguous_memory_is_where_the_image_has_it():
     assert Memory().base == CMA_BASE == 0x77E0_0000 and Memory().size == 134_217_728
+
+
+def test_where_the_logic_is_a_bus_master_a_buffer_that_is_not_cached_has_one_content(memory):
+    shared, cached = memory.allocate(8), memory.allocate(8)
+    memory.share(shared)
+    memory.mastered = True
+    for address in (shared, cached):
+        memory.cpu(address, 2)[:] = 9
+        memory.dma_write(address + 1, np.array([7], dtype=np.uint8), "the test")
+    assert memory.dma_read(shared, 2, "the test").tolist() == memory.cpu(shared, 2).tolist() == [9, 7]
+    assert memory.cpu(cached, 2).tolist() == [9, 9] and memory.ddr(cached, 2).tolist() == [0, 7]
+
+
+def test_what_a_dma_wrote_into_a_shared_buffer_is_seen_when_the_program_knows_of_it(memory):
+    address = memory.allocate(8)
+    memory.share(address)
+    memory.dma_write(address + 1, np.array([7], dtype=np.uint8), "the test")
+    assert memory.cpu(address, 2).tolist() == [0, 0]
+    memory.settle()
+    assert memory.cpu(address, 2).tolist() == [0, 7]
+
+
+def test_a_dma_reads_what_another_one_wrote_into_a_shared_buffer_not_the_old_content(memory):
+    address = memory.allocate(8)
+    memory.share(address)
+    memory.dma_write(address, np.array([7], dtype=np.uint8), "the test")
+    assert memory.dma_read(address, 2, "the test").tolist() == [7, 0]
+
+
+def test_a_freed_buffer_takes_what_has_arrived_along(memory):
+    address = memory.allocate(8)
+    memory.share(address)
+    memory.dma_write(address, np.array([7], dtype=np.uint8), "the test")
+    memory.free(address)
+    assert memory.allocate(8) == address
+    memory.settle()
+    assert memory.cpu(address, 1).tolist() == [0]
+
+
+def test_bytes_of_several_buffers_side_by_side_are_all_allocated(memory):
+    first, second = memory.allocate(100), memory.allocate(5000)
+    assert memory.is_allocated(first + 4000, 200) and memory.is_allocated(first, 3 * PAGE)
+    assert not memory.is_allocated(first, 3 * PAGE + 1) and not memory.is_allocated(first - 1, 2)
+    memory.free(second)
+    assert not memory.is_allocated(first + 4000, 200)

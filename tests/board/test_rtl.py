@@ -7,7 +7,7 @@ import pytest
 from fake_rtl import Core, Interface, Library, Register
 from pynq import Overlay, allocate
 
-from mlfpga.board import BoardError, StalledError
+from mlfpga.board import BoardError, BoardWarning, StalledError
 from mlfpga.board.activity import READ_LATENCY, WRITE_LATENCY
 
 
@@ -93,13 +93,32 @@ def test_rtl_that_was_never_started_is_told(load):
         exchange(overlay, range(5))
 
 
-def test_a_missing_tlast_and_a_full_buffer_are_told(load):
+@pytest.mark.parametrize("keeps_counting", [False, True])
+def test_a_wait_before_any_transfer_ends_too(load, keeps_counting):
+    overlay, _ = load(keeps_counting=keeps_counting)
+    overlay.accelerator_0.write(0x00, 1)
+    with pytest.raises(StalledError, match=r"axi_dma_0 S2MM \(recv\) runs, but no transfer was given to it"):
+        overlay.axi_dma_0.recvchannel.wait()
+
+
+def test_a_missing_tlast_is_told(load):
     overlay, _ = load(drops_last=True)
     overlay.accelerator_0.write(0x00, 1)
     with pytest.raises(StalledError) as stalled:
-        exchange(overlay, range(5))
-    assert "waits for TLAST: 20 of 20 bytes came (the buffer is full)" in str(stalled.value)
+        exchange(overlay, range(5), room=6)
+    assert "waits for TLAST: 20 of 24 bytes came" in str(stalled.value)
     assert "given 5 words at m_axis (none with TLAST)" in str(stalled.value)
+
+
+def test_a_buffer_that_is_full_without_tlast_is_an_error_of_the_dma(load):
+    overlay, _ = load(drops_last=True)
+    overlay.accelerator_0.write(0x00, 1)
+    with (
+        pytest.warns(BoardWarning, match="bytes were full before the packet ended: .* the accelerator sets no TLAST"),
+        pytest.raises(RuntimeError),
+    ):
+        exchange(overlay, range(5))
+    assert overlay.axi_dma_0.read(0x34) == 0x5011
 
 
 @pytest.mark.filterwarnings("ignore::mlfpga.board.BoardWarning")
@@ -211,9 +230,14 @@ def test_the_board_tells_latency_and_draws_the_timeline(load, board):
 
 def test_cycles_of_a_c_simulation_are_unknown(overlay, board):
     assert board.machine.activity.seconds is None and board.busy_cycles() is None
-    for ask in (board.performance, board.timeline):
-        with pytest.raises(BoardError, match="cycles are unknown"):
-            ask()
+    overlay.accelerator_0.write(0x00, 0x81)
+    send, receive = allocate(10, "u4"), allocate(6, "u4")
+    overlay.axi_dma_0.recvchannel.transfer(receive)
+    overlay.axi_dma_0.sendchannel.transfer(send)
+    made = board.performance()
+    assert (made.samples, made.latency, made.samples_per_s) == (2, None, None) and "unknown" in str(made)
+    with pytest.raises(BoardError, match="cycles are unknown"):
+        board.timeline()
 
 
 def test_a_core_without_the_designs_port_is_refused(board, write_overlay, monkeypatch):

@@ -28,6 +28,15 @@ def test_registers_and_streams_are_those_of_the_handoff(write, handoff_text):
     }
 
 
+def test_the_revision_of_an_ip_is_read(write, handoff_text):
+    text = handoff_text().replace('FULLNAME="/accelerator_0"', 'COREREVISION="2114356460" FULLNAME="/accelerator_0"')
+    assert {m.name: m.revision for m in read_design(write(text)).modules} == {
+        "axi_dma_0": 0,
+        "accelerator_0": 2114356460,
+        "ps": 0,
+    }
+
+
 def test_a_fifo_in_a_stream_is_a_wire(write, handoff_text):
     fifo = (
         '<MODULE FULLNAME="/fifo" INSTANCE="fifo" VLNV="xilinx.com:ip:axis_data_fifo:2.0"><BUSINTERFACES>'
@@ -79,3 +88,19 @@ def test_a_handoff_without_clocks_is_refused(tmp_path, handoff_text):
     path.write_text(handoff_text().replace('PSU__FPGA_PL0_ENABLE" VALUE="1"', 'PSU__FPGA_PL0_ENABLE" VALUE="0"'))
     with pytest.raises(HandoffError, match="design.hwh turns no PL clock on"):
         read_design(path).clock  # noqa: B018
+
+
+@pytest.mark.parametrize(
+    "written, damaged, message",
+    [
+        ('NAME="c_addr_width" VALUE="32"', 'NAME="c_addr_width" VALUE="junk"', "c_addr_width is 'junk' in the handoff"),
+        ('HIGHVALUE="0x8000FFFF"', 'HIGHVALUE="0x"', "an interface or an address that cannot be: invalid literal"),
+        ('VLNV="xilinx.com:interface:axis:1.0"', 'VLNV=""', "an interface or an address that cannot be: list index"),
+    ],
+)
+def test_a_value_that_cannot_be_is_a_damaged_handoff(tmp_path, handoff_text, written, damaged, message):
+    path = tmp_path / "overlay.hwh"
+    assert written in handoff_text()
+    path.write_text(handoff_text().replace(written, damaged))
+    with pytest.raises(HandoffError, match=message):
+        next(m for m in read_design(path).modules if m.ip == "axi_dma").number("c_addr_width", 32)

@@ -1,5 +1,6 @@
 """`mlfpga board run NOTEBOOK --ip ARCHIVE`: somebody else's notebook and IP, with a design of our own writing."""
 
+import argparse
 import importlib.util
 import json
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlfpga import cli
+from mlfpga.cli import hardware
 
 TESTS = Path(__file__).parents[1]
 
@@ -64,8 +66,37 @@ def test_it_runs_unchanged_in_its_own_folder_and_nothing_else_is_printed(noteboo
     assert notebook.read_bytes() == before
 
 
+@pytest.mark.parametrize(("possible", "suffix"), [(True, ".fst"), (False, ".vcd")])
+def test_fst_waveforms_are_written_where_that_is_possible(tmp_path, monkeypatch, capsys, possible, suffix):
+    reason = "" if possible else "an .fst waveform needs lz4"
+    built = []
+    monkeypatch.setattr("mlfpga.simulate.rtl.best_trace", lambda: (suffix, reason))
+    monkeypatch.setattr(hardware, "build_simulations", lambda archives, trace: built.append(trace))
+    chosen = argparse.Namespace(ip=[tmp_path / "ip.zip"], trace=tmp_path / "waves", fst=True)
+    environment = hardware.board_environment(chosen)
+    assert environment["MLFPGA_TRACE_KIND"] == suffix and built == [suffix]
+    assert capsys.readouterr().err == (f"{reason}; writing .vcd, which every viewer opens too\n" if reason else "")
+    chosen = argparse.Namespace(ip=[], trace=tmp_path / "waves", fst=False)
+    assert hardware.board_environment(chosen)["MLFPGA_TRACE_KIND"] == ".vcd"
+
+
 def test_an_archive_that_is_none_is_told_before_anything_runs(tmp_path, capsys):
     (tmp_path / "theirs.ipynb").write_text("{}")
     (tmp_path / "ip.zip").write_text("no zip")
     assert cli.main(["board", "run", str(tmp_path / "theirs.ipynb"), "--ip", str(tmp_path / "ip.zip")]) == 1
     assert "ip.zip is not a zip archive" in capsys.readouterr().err
+
+
+def test_an_overlay_around_an_ip_is_written_where_no_folder_is(tmp_path, capsys):
+    ip = Path(__file__).parents[2] / "rtl" / "linear"
+    assert cli.main(["board", "overlay", str(tmp_path / "out"), "--ip", str(ip)]) == 0
+    assert capsys.readouterr().out == f'Overlay("{tmp_path / "out" / "overlay.bit"}") loads it on the virtual board\n'
+    made = {path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out").rglob("*") if path.is_file()}
+    assert {"overlay.bit", "overlay.hwh", "sim/simulation.json", "sim/ip/component.xml"} < made
+    assert cli.main(["board", "overlay", str(tmp_path / "out"), "--ip", str(ip)]) == 2
+    assert "exists; name a new folder or remove this one" in capsys.readouterr().err
+
+
+def test_jupyterlab_is_told_a_folder_that_is_none(tmp_path, capsys):
+    assert cli.main(["board", "jupyter", str(tmp_path / "nowhere"), "--options=--no-browser"]) == 2
+    assert f"{tmp_path / 'nowhere'} is no folder; name one for JupyterLab to open" in capsys.readouterr().err

@@ -97,7 +97,7 @@ def test_arguments_without_sense_exit_with_2(capsys, tmp_path):
         (["vivado", "check", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
         (["vivado", "check", "/nowhere.tcl"], "there is no script /nowhere.tcl"),
         (["run", "--only", "trainnig"], "there is no stage 'trainnig'; choose one of training, compression, "),
-        (["figures", "--only", "speed"], "there is no group of figures 'speed'; choose one of path"),
+        (["figures", "--only", "speed"], "there is no group of figures 'speed'; choose one of path, board"),
         (["vivado", "check", "--set", "stream_bits=24"], "input stream width 24 is not supported; choose 32 or 64"),
         (["bundle", "verify", "/nowhere"], "/nowhere is not a bundle"),
         (["board", "run", "/nowhere.ipynb"], "/nowhere.ipynb is not there"),

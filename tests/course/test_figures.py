@@ -8,6 +8,7 @@ import pytest
 from mlfpga.course import StageError, figures
 
 pytestmark = pytest.mark.host
+GROUPS = dict(figures.GROUPS)  # as they are before a test replaces them
 
 
 @pytest.fixture(autouse=True)
@@ -55,3 +56,26 @@ def test_unknown_group_names_the_known_ones():
 def test_the_limit_itself_is_met_and_rounding_does_not_decide(value, most, least):
     assert figures.at_most("a", value, "", 1.0, "")["met"] is most
     assert figures.at_least("a", value, "", 1.0, "")["met"] is least
+
+
+def test_what_was_measured_stays_when_a_later_measurement_fails(own_build_folder, monkeypatch):
+    def breaks():
+        yield figures.at_most("fast.first", 1, "s", 2, "stopwatch")
+        raise StageError("the labs on digits failed")
+
+    figures.measure("fast", io.StringIO())
+    monkeypatch.setitem(figures.GROUPS, "fast", breaks)
+    with pytest.raises(StageError, match="the labs on digits failed"):
+        figures.measure("fast", io.StringIO())
+    assert set(entries(own_build_folder)) == {"fast.start", "fast.first"}
+
+
+def test_what_a_group_no_longer_measures_goes(own_build_folder, monkeypatch):
+    figures.measure(None, io.StringIO())
+    monkeypatch.setitem(figures.GROUPS, "fast", lambda: iter([figures.at_most("fast.other", 1, "s", 2, "stopwatch")]))
+    figures.measure("fast", io.StringIO())
+    assert set(entries(own_build_folder)) == {"fast.other", "good.accuracy"}
+
+
+def test_the_groups_of_the_course():
+    assert GROUPS == {"path": figures.path.path, "board": figures.board.board}

@@ -22,8 +22,12 @@ def each_notebook(function):
     return pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)(function)
 
 
+# A lab beside the stages: it runs on the virtual board, needs no other lab, and leaves nothing for one.
+HANGING = course_root() / "labs" / "lab05_deployment" / "02_when_the_dma_hangs.ipynb"
+
+
 def kernel_of(path: Path) -> str:
-    return BOARD_KERNEL if path.parent.name == "deploy_templates" else HOST_KERNEL
+    return BOARD_KERNEL if path.parent.name == "deploy_templates" or path == HANGING else HOST_KERNEL
 
 
 def test_every_stage_has_its_notebook():
@@ -102,6 +106,19 @@ def test_notebook_runs_on_digits(stage):
         if cell.cell_type == "code" and cell.source.strip():
             assert cell.execution_count is not None, cell.source[:60]
             assert not [output for output in cell.outputs if output.output_type == "error"]
+
+
+@pytest.mark.slow
+def test_the_lab_on_hanging_dmas_runs_alone():
+    inline = {"MPLBACKEND": "module://matplotlib_inline.backend_inline"}  # the tests' own makes no pictures
+    outcome = notebooks.execute(HANGING, HANGING.parent, BOARD_KERNEL, inline, lambda *_: None)
+    assert outcome.failure is None
+    code = [cell for cell in outcome.notebook.cells if cell.cell_type == "code" and cell.source.strip()]
+    assert all(cell.execution_count is not None for cell in code)
+    told = "".join(output.get("text", "") for cell in code for output in cell.outputs)
+    assert told.count("this wait would never end") >= 4
+    pictures = [output for cell in code for output in cell.outputs if "image/png" in output.get("data", {})]
+    assert len(pictures) >= 5
 
 
 @pytest.mark.slow

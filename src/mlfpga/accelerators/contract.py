@@ -14,6 +14,12 @@ from mlfpga.simulate import StreamModel, load
 PART = "xczu3eg-sfvc784-2-e"
 """The Zynq UltraScale+ device on the AUP-ZU3."""
 
+_ENTRIES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("name", "top", "vlnv", "kind", "part"), str),
+    **dict.fromkeys(("input", "output", "settings"), dict),
+    "clock_mhz": (int, float),
+}
+
 
 class AcceleratorError(Exception):
     """A model that cannot become an accelerator, or a folder that does not hold one."""
@@ -96,11 +102,31 @@ class Accelerator:
 
     @classmethod
     def load(cls, folder: Path | str) -> "Accelerator":
-        """Read the accelerator that `save` wrote."""
+        """Read the accelerator that `save` wrote.
+
+        Raises AcceleratorError if the folder holds none, or one whose accelerator.json was damaged.
+        """
         folder = Path(folder)
         path = folder / "accelerator.json"
         if not path.exists():
             raise AcceleratorError(f"{folder} holds no accelerator (no accelerator.json); lab 03 makes one")
-        entry = json.loads(path.read_text())
-        streams = {side: StreamFormat.from_dict(entry.pop(side)) for side in ("input", "output")}
-        return cls(folder=folder, **streams, **entry)
+        try:
+            return cls(folder=folder, **_fields(json.loads(path.read_text())))
+        except (ValueError, TypeError, KeyError, AttributeError) as error:  # of JSON, of UTF-8, of an entry
+            reason = f"{error} is missing" if isinstance(error, KeyError) else str(error)
+            raise AcceleratorError(
+                f"{path} does not describe an accelerator: {reason}; make the accelerator again (lab 03)"
+            ) from error
+
+
+def _fields(entry: dict) -> dict:
+    """The fields of an Accelerator as `save` wrote them, each of its type."""
+    if not isinstance(entry, dict):
+        raise TypeError(f"it holds {type(entry).__name__}, not an object")
+    for name, kinds in _ENTRIES.items():
+        if not isinstance(entry[name], kinds) or isinstance(entry[name], bool):
+            raise TypeError(f"{name} is {entry[name]!r}")
+    unknown = sorted(set(entry) - set(_ENTRIES))
+    if unknown:
+        raise ValueError(f"the entry {unknown[0]} is not known")
+    return entry | {side: StreamFormat.from_dict(entry[side]) for side in ("input", "output")}

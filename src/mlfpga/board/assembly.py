@@ -64,11 +64,14 @@ def assemble(
         except SimulationError as error:
             missing.append(MissingModel(module.name, module.vlnv, str(error)))
             warn(missing[-1].message)
+    for vlnv in library.unused(m.vlnv for m in _accelerators(design)):
+        warn(f"the IP archive of {vlnv} fits no IP of this overlay, which holds {_list_of(_accelerators(design))}")
+    memory.mastered = any(core.memories for core in cores.values())
     streams = {link: Stream(".".join(link.source), _width(design, link, cores)) for link in links}
     activity = Activity(mhz, timed=bool(cores) and not whole)
     dmas = [_dma(m, streams, memory, activity) for m in design.modules if m.ip == _DMA]
     accelerators = [
-        _rtl(m, cores[m.name], library, streams, activity)
+        _rtl(m, cores[m.name], library, streams, activity, memory)
         if m.name in cores
         else _whole_samples(m, whole[m.name], streams)
         for m in design.modules
@@ -86,13 +89,17 @@ def _accelerators(design: Design) -> list[Module]:
     return [m for m in design.modules if m.ip not in (_DMA, _INTERRUPTS, *_INFRASTRUCTURE)]
 
 
+def _list_of(modules: list[Module]) -> str:
+    return ", ".join(f"{m.name} ({m.vlnv})" for m in modules) or "no accelerator"
+
+
 def _processes_streams(module: Module, links: list[Link]) -> bool:
     return any(link.source[0] == module.name for link in links) and any(link.sink[0] == module.name for link in links)
 
 
 def _core(module: Module, library: IpLibrary, folder: Path) -> Any | None:
     """The RTL of an IP: from an archive, or from the bundle's `sim/<IP>/` or `sim/`."""
-    core = library.find(module.vlnv)
+    core = library.find(module.vlnv, module.revision)
     if core is not None:
         return core
     for place in (folder / "sim" / module.name, folder / "sim"):
@@ -192,7 +199,7 @@ def _whole_samples(module: Module, model: Model, streams: Mapping[Link, Stream])
 
 
 def _rtl(
-    module: Module, core: Any, library: IpLibrary, streams: Mapping[Link, Stream], activity: Activity
+    module: Module, core: Any, library: IpLibrary, streams: Mapping[Link, Stream], activity: Activity, memory: Memory
 ) -> RtlAccelerator:
     sources = {link.sink[1]: s for link, s in streams.items() if link.sink[0] == module.name}
     sinks = {link.source[1]: s for link, s in streams.items() if link.source[0] == module.name}
@@ -202,9 +209,11 @@ def _rtl(
                 f"{module.name} has the stream {port} in the design, but the IP archive of {core.vlnv} has "
                 f"{', '.join(core.streams) or 'none'}; give the archive that the design was built with"
             )
-    simulation = library.simulate(core, module.name)
+    simulation = library.simulate(core, module.name, memory, mhz=activity.mhz)
     spans = {name: 1 << interface.address_bits for name, interface in core.registers.items()}
-    return RtlAccelerator(module.name, simulation, sources, sinks, activity, _start_register(core), spans)
+    return RtlAccelerator(
+        module.name, simulation, sources, sinks, activity, _start_register(core), spans, core.memories, memory
+    )
 
 
 def _start_register(core: Any) -> tuple[str, int] | None:

@@ -3,8 +3,11 @@
 Where the guide leaves something open, the model does what the HDL does:
 
 * an error in one channel stops both (Halted, RS cleared), raises IOC_Irq with Err_Irq, and lasts until a reset;
+* S2MM takes a full buffer whose last word came without TLAST for a packet that is too long (DMAIntErr);
 * clearing RS lets the transfer under way end first: Halted waits for it;
-* a LENGTH of zero, and a LENGTH written while a transfer is under way, start nothing.
+* a LENGTH of zero, and a LENGTH written while a transfer is under way, start nothing;
+* a transfer keeps the address, the length and Keyhole that it was started with;
+* the register interface decodes 10 bits of address, so the registers come again every 1 KiB.
 """
 
 from abc import ABC, abstractmethod
@@ -12,7 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlfpga.board.activity import WRITE_LATENCY, Activity
+from mlfpga.board.activity import WRITE_LATENCY, Activity, Transfer
 from mlfpga.board.errors import warn
 from mlfpga.board.memory import Memory
 from mlfpga.board.stream import Stream
@@ -30,6 +33,7 @@ _WRITABLE = RUN | KEYHOLE | CYCLIC | _IRQS
 _THRESHOLD_ONE = 1 << 16
 _ERROR_NAMES = {INTERNAL_ERROR: "DMAIntErr", SLAVE_ERROR: "DMASlvErr", DECODE_ERROR: "DMADecErr"}
 S2MM_OFFSET = 0x30
+_REGISTER_BYTES = 0x400
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class DmaSettings:
     """What the block design chose for an AXI DMA.
 
     length_bits    c_sg_length_width: one transfer moves at most 2**length_bits - 1 bytes
-    address_bits   c_addr_width; with 32, the upper address registers do not exist
+    address_bits   c_addr_width; with 32, the upper address registers do not exist; bits above it reach no memory
     read_bytes     width of the memory port of MM2S: addresses are multiples of it unless realigning is included
     write_bytes    the same for S2MM
     realign_read   c_include_mm2s_dre
@@ -80,17 +84,28 @@ class AxiDma:
             self.channels.append(ReceiveChannel(self, settings, memory, from_pl))
 
     def read(self, offset: int) -> int:
+        offset %= _REGISTER_BYTES
         channel = self._channel(offset)
+        self._observe(channel, offset)
         return channel.read(offset - channel.offset) if channel else 0
 
     def write(self, offset: int, value: int) -> None:
+        offset %= _REGISTER_BYTES
         channel = self._channel(offset)
         if channel:
+            self._observe(channel, offset)
             self.activity.add_access(self.name, offset, value)
             channel.write(offset - channel.offset, value)
 
+    @staticmethod
+    def _observe(channel: "Channel | None", offset: int) -> None:
+        """A program that reads a channel's status, or clears its events, knows what the channel has done."""
+        if channel and offset - channel.offset == 0x04:
+            channel.observe()
+
     def is_waiting(self, offset: int) -> bool:
         """Whether a program that reads `offset` again and again waits for a transfer to end."""
+        offset %= _REGISTER_BYTES
         channel = self._channel(offset)
         return channel is not None and offset - channel.offset == 0x04 and not channel.read(0x04) & IDLE
 
@@ -130,7 +145,8 @@ class Channel(ABC):
         self._memory = memory
         self._length_mask = (1 << settings.length_bits) - 1
         self._wide_address = settings.address_bits > 32
-        self._align, self._ranges = self._port(settings)
+        self._address_mask = (1 << settings.address_bits) - 1
+        self._port_bytes, self._realigns, self._ranges = self._port(settings)
         self.reset()
 
     def reset(self) -> None:
@@ -143,6 +159,8 @@ class Channel(ABC):
         self.length = 0
         self.cause = ""
         self._busy = False
+        self._first = self._asked = 0
+        self._keyhole = False
         self._clear_stream()
 
     def read(self, offset: int) -> int:
@@ -169,10 +187,22 @@ class Channel(ABC):
             self.length = value & self._length_mask
             self._write_length(value)
 
+    def observe(self) -> None:
+        """The program looks at this channel's status."""
+        if not self._busy:
+            self._memory.settle()
+
     @property
     def busy(self) -> bool:
         """A transfer is under way."""
         return self._busy
+
+    @property
+    def under_way(self) -> Transfer | None:
+        """The transfer that has begun and not ended; its `end` is now."""
+        if not self._busy:
+            return None
+        return Transfer(self.name, self._began, max(self.dma.activity.cycles, self._began), self.length)
 
     @property
     def interrupt(self) -> bool:
@@ -208,18 +238,20 @@ class Channel(ABC):
             self._start()
 
     def _start(self) -> None:
-        if self.address % self._align:
+        if self.address % self._port_bytes and not self._realigns:
             warn(
-                f"{self.name}: address {self.address:#x} is not a multiple of {self._align} bytes, the width of the "
-                "memory port, and the design includes no realignment: the hardware's result is undefined"
+                f"{self.name}: address {self.address:#x} is not a multiple of {self._port_bytes} bytes, the width of "
+                "the memory port, and the design includes no realignment: the hardware's result is undefined"
             )
+        self._first, self._asked = self.address & self._address_mask, self.length
+        self._keyhole = bool(self.control & KEYHOLE)
         self._busy = True
         self.idle = False
         self._began = self.dma.activity.cycles
         self._begin()
 
-    def _complete(self) -> None:
-        self.dma.activity.add_transfer(self.name, self._began, self._ended(), self.length)
+    def _complete(self, nbytes: int) -> None:
+        self.dma.activity.add_transfer(self.name, self._began, self._ended(), nbytes)
         self._busy = False
         self.idle = True
         self.events |= IOC_IRQ
@@ -235,10 +267,13 @@ class Channel(ABC):
         self.events |= ERR_IRQ
         self.cause = f"{_ERROR_NAMES[error]}: {cause}"
         self.dma.stop_all()
-        warn(f"{self.name} halted, {self.cause}. pynq will only say that the channel is not started")
+        warn(f"{self.name} halted, {self.cause}. pynq will not say so")
 
     def stop_for_error(self) -> None:
         self.control &= ~RUN
+        if self._busy:
+            activity = self.dma.activity
+            activity.add_transfer(self.name, self._began, activity.cycles, self.length, failed=True)
         if not self.halted:
             self.events |= IOC_IRQ
         self._busy = False
@@ -247,6 +282,10 @@ class Channel(ABC):
 
     def _reaches(self, address: int, nbytes: int) -> bool:
         return any(first <= address and address + nbytes - 1 <= last for first, last in self._ranges)
+
+    def _memory_span(self) -> tuple[int, int]:
+        """Address and bytes of the transfer under way; with Keyhole every access is to the first address."""
+        return self._first, min(self._asked, self._port_bytes) if self._keyhole else self._asked
 
     def _fail_outside(self, address: int, nbytes: int) -> None:
         reached = ", ".join(f"{first:#x}-{last:#x}" for first, last in self._ranges) or "nothing"
@@ -276,8 +315,8 @@ class Channel(ABC):
         return f"; its {nbytes:,} bytes at {address:#x} are not inside one buffer of pynq.allocate()"
 
     @abstractmethod
-    def _port(self, settings: DmaSettings) -> tuple[int, tuple[tuple[int, int], ...]]:
-        """Alignment in bytes and reachable ranges of this channel's memory port."""
+    def _port(self, settings: DmaSettings) -> tuple[int, bool, tuple[tuple[int, int], ...]]:
+        """Width in bytes, realigning or not, and reachable ranges of this channel's memory port."""
 
     @abstractmethod
     def _begin(self) -> None:
@@ -286,10 +325,6 @@ class Channel(ABC):
     @abstractmethod
     def advance(self) -> bool:
         """Move what can move now; whether anything did."""
-
-    @abstractmethod
-    def _memory_span(self) -> tuple[int, int]:
-        """Address and bytes of the transfer under way."""
 
     @abstractmethod
     def _ended(self) -> int:
@@ -311,14 +346,17 @@ class SendChannel(Channel):
     label = "MM2S"
     direction = "send"
 
-    def _port(self, settings: DmaSettings) -> tuple[int, tuple[tuple[int, int], ...]]:
-        return (1 if settings.realign_read else settings.read_bytes), settings.read_ranges
+    def _port(self, settings: DmaSettings) -> tuple[int, bool, tuple[tuple[int, int], ...]]:
+        return settings.read_bytes, settings.realign_read, settings.read_ranges
 
     def _begin(self) -> None:
-        if not self._reaches(self.address, self.length):
-            self._fail_outside(self.address, self.length)
+        address, nbytes = self._memory_span()
+        if not self._reaches(address, nbytes):
+            self._fail_outside(address, nbytes)
             return
-        data = self._memory.dma_read(self.address, self.length, self.name)
+        data = self._memory.dma_read(address, nbytes, self.name)
+        if self._keyhole:
+            data = np.resize(data, self._asked)
         # A transfer that ends inside a word has TKEEP low for the rest of it; the sink sees zeros there.
         padded = np.zeros(-(-len(data) // self.stream.word_bytes) * self.stream.word_bytes, dtype=np.uint8)
         padded[: len(data)] = data
@@ -329,11 +367,8 @@ class SendChannel(Channel):
     def advance(self) -> bool:
         if not self._busy or self.stream.waiting:
             return False
-        self._complete()
+        self._complete(self._asked)
         return True
-
-    def _memory_span(self) -> tuple[int, int]:
-        return self.address, self.length
 
     def _ended(self) -> int:
         return max(self.stream.taken_at, self._began)
@@ -342,7 +377,7 @@ class SendChannel(Channel):
         self.stream.clear()
 
     def _progress(self) -> str:
-        total = -(-self.length // self.stream.word_bytes)
+        total = -(-self._asked // self.stream.word_bytes)
         return f"has {self.stream.waiting} of its {total} words left, and nobody takes them"
 
 
@@ -353,19 +388,17 @@ class ReceiveChannel(Channel):
     label = "S2MM"
     direction = "recv"
 
-    def _port(self, settings: DmaSettings) -> tuple[int, tuple[tuple[int, int], ...]]:
-        return (1 if settings.realign_write else settings.write_bytes), settings.write_ranges
+    def _port(self, settings: DmaSettings) -> tuple[int, bool, tuple[tuple[int, int], ...]]:
+        return settings.write_bytes, settings.realign_write, settings.write_ranges
 
     def _begin(self) -> None:
-        self._start_address = self.address
-        self._room = self.length
         self._received = 0
         self._open()
 
     def _open(self) -> None:
-        """Ready for what the buffer holds and one word more, which shows that a packet is too long."""
+        """Ready for what the buffer still holds."""
         self.stream.ready = True
-        self.stream.room = -(-(self._room - self._received) // self.stream.word_bytes) + 1
+        self.stream.room = -(-(self._asked - self._received) // self.stream.word_bytes)
 
     def advance(self) -> bool:
         if not self._busy or not self.stream.waiting:
@@ -373,29 +406,45 @@ class ReceiveChannel(Channel):
         packet = self.stream.packet_words()
         words, _ = self.stream.take(packet or self.stream.waiting)
         data = words.view(np.uint8)
-        fits = data[: self._room - self._received]
-        if len(fits):
-            if not self._reaches(self._start_address, self._received + len(fits)):
-                self._fail_outside(self._start_address, self._room)
-                return True
-            self._memory.dma_write(self._start_address + self._received, fits, self.name)
+        fits = data[: self._asked - self._received]
+        reached = min(self._received + len(fits), self._memory_span()[1])
+        if not self._reaches(self._first, reached):
+            self._store(fits[: self._reachable() - self._received])
+            self._fail_outside(*self._memory_span())
+            return True
+        self._store(fits)
         self._received += len(fits)
-        if len(fits) < len(data):
+        if len(fits) < len(data) or not packet and self._received == self._asked:
+            self.length = self._received
             self._fail(
                 INTERNAL_ERROR,
-                f"the packet is longer than the buffer: {self._room} bytes were asked for and at least "
-                f"{self._received + len(data) - len(fits)} came before TLAST",
+                f"the buffer's {self._asked:,} bytes were full before the packet ended: the packet is longer than the "
+                "buffer, or the accelerator sets no TLAST",
             )
         elif packet:
             self.length = self._received
             self.stream.ready = False
-            self._complete()
+            self._complete(self._received)
         else:
             self._open()
         return True
 
-    def _memory_span(self) -> tuple[int, int]:
-        return self._start_address, self._room
+    def _reachable(self) -> int:
+        """Bytes from the transfer's first address to the end of what this port reaches; at least those received."""
+        ends = [last + 1 - self._first for first, last in self._ranges if first <= self._first <= last]
+        return max([self._received, *ends])
+
+    def _store(self, data: np.ndarray) -> None:
+        """Put the next bytes of the packet into memory."""
+        if not len(data):
+            return
+        if not self._keyhole:
+            self._memory.dma_write(self._first + self._received, data, self.name)
+            return
+        newest = data[-self._port_bytes :]
+        place = self._received + len(data) - len(newest)
+        for number, byte in enumerate(newest.reshape(-1, 1), start=place):
+            self._memory.dma_write(self._first + number % self._port_bytes, byte, self.name)
 
     def _ended(self) -> int:
         return max(self.stream.since, self._began) + WRITE_LATENCY
@@ -405,5 +454,4 @@ class ReceiveChannel(Channel):
         self.stream.ready = False
 
     def _progress(self) -> str:
-        full = " (the buffer is full)" if self._received == self._room else ""
-        return f"waits for TLAST: {self._received} of {self._room} bytes came{full}"
+        return f"waits for TLAST: {self._received} of {self._asked} bytes came"

@@ -9,11 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pynq
-from pynq.buffer import PynqBuffer
+import pynq.buffer
 from pynqmetadata.frontends import Metadata
 from pynqmetadata.views.runtime import RuntimeMetadataParser
 
-from mlfpga.board.accelerator import Model
+from mlfpga.board.accelerator import Accelerator, Model
+from mlfpga.board.axi_dma import ReceiveChannel
 from mlfpga.board.errors import BoardError, HandoffError, warn
 from mlfpga.board.handoff import find_handoff
 from mlfpga.board.interrupts import replace_uio
@@ -25,6 +26,26 @@ from mlfpga.board.wiring import read_design
 
 # On a board pynq adds the processing system's memory to every overlay's memories, under the name PSDDR.
 _PS_MEMORY = {"base_address": 0, "size": 2 << 30, "type": "DDR4", "used": 1, "streaming": False, "idx": 0}
+
+
+class PynqBuffer(pynq.buffer.PynqBuffer):
+    """pynq's buffer, which also looks whether its elements lie side by side: a DMA knows no strides."""
+
+    def flush(self) -> None:
+        self._check_contiguous()
+        super().flush()
+
+    def invalidate(self) -> None:
+        self._check_contiguous()
+        super().invalidate()
+
+    def _check_contiguous(self) -> None:
+        if not self.flags.c_contiguous:
+            warn(
+                f"this view of shape {self.shape} takes its elements from apart (strides {self.strides} bytes), but a "
+                f"DMA moves the {self.nbytes:,} bytes that lie side by side from its first element on. Copy the "
+                "elements into a buffer of their own: buffer[:] = view"
+            )
 
 
 class VirtualBoard(pynq.Device):
@@ -67,31 +88,45 @@ class VirtualBoard(pynq.Device):
         accelerator          its name in the design; may be left out if there is one
         words_in, words_out  stream words of a sample; without them a sample ends with TLAST
 
-        Raises BoardError if cycles are unknown (a C simulation has no clock) or nothing was measured.
+        A C simulation has no clock: where one is part of the design, all but the number of its samples is unknown.
+
+        Raises BoardError if there is no such accelerator, or nothing to measure yet.
         """
-        self._need_cycles()
+        whole = {a.name: a for a in self.machine.accelerators if isinstance(a, Accelerator)}
         streaming = {a.name: a for a in self.machine.logic.clocked if a.sources and a.sinks}
-        if accelerator is None and len(streaming) == 1:
-            accelerator = next(iter(streaming))
-        if accelerator not in streaming:
-            raise BoardError(f"{accelerator} is no accelerator between streams; choose from {', '.join(streaming)}")
-        chosen, activity = streaming[accelerator], self.machine.activity
-        source, sink = (next(iter(streams.values())).name for streams in (chosen.sources, chosen.sinks))
-        return measure(accelerator, activity, activity.beats(source), activity.beats(sink), words_in, words_out)
+        known = [*streaming, *whole]
+        if accelerator is None and len(known) == 1:
+            accelerator = known[0]
+        if accelerator not in known:
+            asked = f"{accelerator} is no accelerator between streams" if accelerator else "say which accelerator"
+            raise BoardError(f"{asked}; choose from {', '.join(known) or 'none: load an overlay first'}")
+        activity = self.machine.activity
+        if accelerator in whole:
+            return Performance(accelerator, activity.mhz, whole[accelerator].samples)
+        chosen = streaming[accelerator]
+        taken, given = (activity.beats(next(iter(streams.values())).name) for streams in (chosen.sources, chosen.sinks))
+        made = measure(accelerator, activity, taken, given, words_in, words_out)
+        return made if activity.timed else Performance(accelerator, activity.mhz, made.samples)
 
     def timeline(self, first: int | None = None, last: int | None = None):
         """A picture (matplotlib Figure) of register writes, transfers and stream words; see `timeline.draw`."""
         from mlfpga.board.timeline import draw
 
-        self._need_cycles()
-        return draw(self.machine.activity, first, last)
-
-    def _need_cycles(self) -> None:
-        if not self.machine.activity.timed:
+        machine = self.machine
+        if not machine.activity.timed:
             raise BoardError(
                 "cycles are unknown: no accelerator of this design runs as RTL, or one runs as a C simulation, which "
                 "has no clock; give the IP archives (--ip, or MLFPGA_IP in the environment)"
             )
+        under_way = [channel.under_way for dma in machine.dmas for channel in dma.channels if channel.under_way]
+        readers = {
+            channel.stream.name: f"{dma.name}.S_AXIS_S2MM"
+            for dma in machine.dmas
+            for channel in dma.channels
+            if isinstance(channel, ReceiveChannel)
+        }
+        readers |= {s.name: f"{a.name}.{port}" for a in machine.logic.clocked for port, s in a.sources.items()}
+        return draw(machine.activity, first, last, under_way, readers)
 
     def mmap(self, base_addr: int, length: int) -> RegisterWindow:
         """The registers from a physical address, as an array."""
@@ -122,15 +157,23 @@ class VirtualBoard(pynq.Device):
     def shutdown(self) -> None:
         """Nothing runs in the logic that would have to be quiet before it is replaced."""
 
-    def allocate(self, shape, dtype, cacheable: bool = True, **_) -> PynqBuffer:
-        """A buffer in contiguous memory. Without caching, the CPU works on DDR's copy itself."""
+    def allocate(self, shape, dtype, cacheable: bool | None = None, **_) -> PynqBuffer:
+        """A buffer in contiguous memory.
+
+        cacheable  False: the CPU works on DDR's copy itself. True: on its own copy. None: as on a board, where pynq's
+                   buffers are not cached unless they are asked to be, but a program that does not wait for its DMA
+                   shows (see `Memory`)
+        """
         dtype = np.dtype(dtype)
         nbytes = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
         memory = self.machine.memory
         address = memory.allocate(nbytes)
-        data = (memory.cpu if cacheable else memory.ddr)(address, nbytes)
+        if cacheable is None:
+            memory.share(address)
+        uncached = cacheable is not None and not cacheable
+        data = (memory.ddr if uncached else memory.cpu)(address, nbytes)
         buffer = PynqBuffer(
-            shape, dtype, buffer=data, device=self, device_address=address, bo=address, coherent=not cacheable
+            shape, dtype, buffer=data, device=self, device_address=address, bo=address, coherent=uncached
         )
         buffer.memory = memory
         buffer.pointer = _Allocation(buffer, address)

@@ -7,10 +7,14 @@ sub-designs that Vivado packs with it.
 import tempfile
 import xml.etree.ElementTree as ElementTree
 import zipfile
+import zlib
 from pathlib import Path, PurePosixPath
 
 from mlfpga.artifacts import content_key
 from mlfpga.board.errors import HandoffError
+
+LARGEST_HANDOFF = 256 << 20
+"""Bytes; a large design's handoff has a few million."""
 
 
 def find_handoff(overlay: Path) -> Path:
@@ -30,10 +34,16 @@ def _unpacked(archive: Path) -> Path:
                     "`write_hw_platform -fixed -include_bit`"
                 )
             name = _default_handoff(archive, content)
+            size = content.getinfo(name).file_size
+            if size > LARGEST_HANDOFF:
+                raise HandoffError(
+                    f"{archive}: its {name} unpacks to {size:,} bytes, and no handoff has more than "
+                    f"{LARGEST_HANDOFF:,}; export it again"
+                )
             data = content.read(name)
     except FileNotFoundError:
         raise HandoffError(f"{archive} is not there; overlays are looked for in the notebook's own folder") from None
-    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise HandoffError(f"{archive} is not a whole .xsa archive: {error}; copy or export it again") from None
     # The name in the archive is only a name: the file's place is ours, so nothing is written outside it.
     folder = Path(tempfile.gettempdir()) / f"mlfpga_xsa_{content_key(data)[:16]}"

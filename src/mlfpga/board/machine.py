@@ -5,12 +5,13 @@ while its clock runs, and the clock runs when a program looks at what the logic 
 
 * a DMA status register is read during a transfer: until the transfer ends, at most `slice_cycles` for one read;
 * a register of RTL is read again and again: as long as a read from Python takes on a board, then longer and longer;
+* another status register is read again and again, though no transfer is under way;
 * a buffer is invalidated, or an interrupt is waited for;
-* RTL is written to during a transfer.
+* RTL is written to during a transfer;
+* a register of RTL is read while the RTL reads and writes memory by itself.
 """
 
 import os
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from mlfpga.board.bus import Bus, Region
 from mlfpga.board.errors import BoardError, StalledError
 from mlfpga.board.library import IpLibrary
 from mlfpga.board.memory import Memory
+from mlfpga.board.patience import Polling
 from mlfpga.board.ps import attach_ps, pl_clock_mhz
 from mlfpga.board.rtl import RtlAccelerator, RtlPort
 from mlfpga.board.wiring import Design
@@ -36,7 +38,8 @@ class Machine:
     """Registers on a bus.
 
     A program that reads status registers again and again while nothing moves waits for ever: after `patience_s` seconds
-    of that, and `patience_cycles` cycles of the RTL, `read` raises StalledError and says what stands still.
+    of that (more, if others may still act: see patience.py), and `patience_cycles` cycles of the RTL, `read` raises
+    StalledError and says what stands still.
 
     writes  register writes so far
     """
@@ -44,8 +47,7 @@ class Machine:
     patience_s = 0.5
     slice_cycles = 20_000
     chain_cycles = 64
-    _POLLS = 1000
-    _SLOWEST_POLL_S = 0.01
+    _MANY_READS = 50
     _POLLED_REGISTERS = 4  # more than that, and a program reads data
 
     def __init__(self):
@@ -60,9 +62,9 @@ class Machine:
         self._idle_cycles = 0
         self._still = False
         self._polled_cycles = 0
+        self._waiting_reads = 0
         self._seen: dict[int, int] = {}
-        self._polls = 0
-        self._polling_since = 0.0
+        self._polling = Polling()
         attach_ps(self.bus)
 
     @property
@@ -91,7 +93,8 @@ class Machine:
             self._look(region, offset)
         value = region.device.read(offset)
         if self._seen.get(address, value) != value:
-            self._polls = self._polled_cycles = 0
+            self._polling.restart()
+            self._polled_cycles = self._waiting_reads = 0
         self._seen[address] = value
         if region.device.is_waiting(offset) and len(self._seen) <= self._POLLED_REGISTERS:
             self._count_poll()
@@ -101,7 +104,8 @@ class Machine:
         region = self.bus.region(address)
         if _is_rtl(region) and self._transferring():
             self._run(ACCESS_CYCLES, lambda: not self._transferring())
-        self._polls = self._idle_cycles = self._polled_cycles = 0
+        self._polling.restart()
+        self._idle_cycles = self._polled_cycles = self._waiting_reads = 0
         self._seen.clear()
         self.writes += 1
         self.bus.write(address, value)
@@ -164,7 +168,8 @@ class Machine:
     def _look(self, region: Region, offset: int) -> None:
         """Before a register of the logic is read: let the clock run if the program waits for something."""
         if not _is_rtl(region):
-            if region.device.is_waiting(offset) and self._transferring():
+            polled = self._waiting_reads >= self._MANY_READS
+            if region.device.is_waiting(offset) and (polled or self._transferring()):
                 self._run(self.slice_cycles, lambda: not region.device.is_waiting(offset))
         elif region.base + offset in self._seen and len(self._seen) <= self._POLLED_REGISTERS:
             cycles = min(max(ACCESS_CYCLES, self._polled_cycles // 4), self.slice_cycles)
@@ -172,9 +177,15 @@ class Machine:
             self._run(cycles)
             for accelerator in self._clocked:
                 accelerator.spend()
+        elif self._mastering():
+            self._run(ACCESS_CYCLES, lambda: not self._mastering())
 
     def _transferring(self) -> bool:
-        return any(channel.busy for dma in self.dmas for channel in dma.channels)
+        return any(channel.busy for dma in self.dmas for channel in dma.channels) or self._mastering()
+
+    def _mastering(self) -> bool:
+        """Whether an accelerator may be reading or writing memory by itself."""
+        return any(accelerator.busy for accelerator in self._clocked)
 
     def _run(self, limit: int, done: Callable[[], bool] = lambda: False) -> None:
         """Let the clock run for about `limit` cycles, until `done`, or until patience ends."""
@@ -196,16 +207,10 @@ class Machine:
             pass
 
     def _count_poll(self) -> None:
+        self._waiting_reads += 1
         if self._clocked and self._idle_cycles < self.patience_cycles:
-            self._polls = 0
-            return
-        now = time.monotonic()
-        if self._polls == 0:
-            self._polling_since = now
-        self._polls += 1
-        waited = now - self._polling_since
-        if self._polls >= self._POLLS and self.patience_s <= waited < self._polls * self._SLOWEST_POLL_S:
-            self._polls = 0
+            self._polling.restart()
+        elif self._polling.is_in_vain(self.patience_s):
             raise self.stalled()
 
 

@@ -3,6 +3,10 @@
 The CPU works through its caches and the DMA (on HP0, which is not coherent) does not, so one address has two contents.
 `flush` carries the CPU's copy to DDR, `invalidate` carries DDR's copy to the CPU. Real caches also write back when they
 please; here nothing moves unless a program asks, so that a forgotten flush shows every time instead of sometimes.
+
+On a board pynq's buffers are cached only if they are asked to be (`cacheable=True`). The others are *shared*: what the
+CPU writes reaches a DMA without a flush, which is told once; what a DMA writes is seen once the program has seen that
+the transfer ended. Until then the old content stays, so that a program that does not wait shows.
 """
 
 import numpy as np
@@ -16,7 +20,11 @@ PAGE = 4096
 
 
 class Memory:
-    """`size` bytes from physical address `base`, given out in pages."""
+    """`size` bytes from physical address `base`, given out in pages.
+
+    mastered  whether the logic holds a bus master other than AXI DMA. Its programs rely on what is true on a board:
+              buffers that did not ask to be cached are not, so CPU and hardware see the same in them
+    """
 
     def __init__(self, base: int = CMA_BASE, size: int = CMA_SIZE):
         self.base = base
@@ -24,6 +32,10 @@ class Memory:
         # Pages of these two arrays take no memory of the host until something is written to them.
         self._ddr = np.zeros(size, dtype=np.uint8)
         self._cpu = np.zeros(size, dtype=np.uint8)
+        self._shared = np.zeros(-(-size // PAGE), dtype=np.uint8)
+        self.mastered = False
+        self._arrived: list[tuple[int, int]] = []
+        self._told = False
         self._holes = [(base, size)]
         self._buffers: dict[int, int] = {}
 
@@ -34,6 +46,7 @@ class Memory:
             if size >= needed:
                 self._holes[index : index + 1] = [(address + needed, size - needed)] if size > needed else []
                 self._buffers[address] = needed
+                self._share(address, False)
                 self.cpu(address, needed)[:] = 0
                 self.ddr(address, needed)[:] = 0
                 return address
@@ -44,11 +57,32 @@ class Memory:
 
     def free(self, address: int) -> None:
         """Give a buffer back. Its content stays until the pages are given out again, as on the board."""
+        end = address + self._buffers[address]
+        self._arrived = [(start, size) for start, size in self._arrived if not address <= start < end]
         self._holes = _merged(sorted([*self._holes, (address, self._buffers.pop(address))]))
+
+    def share(self, address: int) -> None:
+        """The buffer at `address` did not ask to be cached."""
+        self._share(address, True)
+
+    def settle(self) -> None:
+        """The program has seen that a transfer ended: what it brought into shared buffers is now seen there."""
+        for address, nbytes in self._arrived:
+            self.invalidate(address, nbytes)
+        self._arrived.clear()
+
+    def _share(self, address: int, shared: bool) -> None:
+        first = (address - self.base) // PAGE
+        self._shared[first : first + self._buffers[address] // PAGE] = shared
 
     @property
     def free_bytes(self) -> int:
         return sum(size for _, size in self._holes)
+
+    @property
+    def arrays(self) -> tuple[int, np.ndarray, np.ndarray, np.ndarray, int]:
+        """Base, DDR's bytes, the CPU's, which pages are shared, and bytes of a page: what a bus master works on."""
+        return self.base, self._ddr, self._cpu, self._shared, PAGE
 
     def cpu(self, address: int, nbytes: int) -> np.ndarray:
         """The CPU's copy (uint8, a view)."""
@@ -75,11 +109,23 @@ class Memory:
                 return start
         return None
 
+    def is_allocated(self, address: int, nbytes: int) -> bool:
+        """Whether every byte belongs to a buffer, though perhaps to several that lie side by side."""
+        end = address + nbytes
+        while address < end:
+            start = self.buffer_of(address, 1)
+            if start is None:
+                return False
+            address = start + self._buffers[start]
+        return True
+
     def dma_read(self, address: int, nbytes: int, reader: str) -> np.ndarray:
         """DDR's bytes for a DMA. Outside our pages they are somebody else's: zeros here, and a warning."""
         self._check_owner(address, nbytes, f"{reader} reads")
         if not self._contains(address, nbytes):
             return np.zeros(nbytes, dtype=np.uint8)
+        if self._is_shared(address):
+            self._write_back(address, nbytes, reader)
         return self.ddr(address, nbytes)
 
     def dma_write(self, address: int, data: np.ndarray, writer: str) -> None:
@@ -87,6 +133,24 @@ class Memory:
         self._check_owner(address, len(data), f"{writer} writes")
         if self._contains(address, len(data)):
             self.ddr(address, len(data))[:] = data
+            if self._is_shared(address):
+                self._arrived.append((address, len(data)))
+                if self.mastered:
+                    self.settle()
+
+    def _is_shared(self, address: int) -> bool:
+        return bool(self._shared[(address - self.base) // PAGE])
+
+    def _write_back(self, address: int, nbytes: int, reader: str) -> None:
+        self.settle()
+        forgotten = not np.array_equal(self.cpu(address, nbytes), self.ddr(address, nbytes))
+        if forgotten and not self.mastered and not self._told:
+            self._told = True
+            warn(
+                f"{reader} reads {nbytes} bytes at {address:#010x} that were not flushed. It works because the buffer "
+                "is not cached; one made with cacheable=True would send its old content. Call buffer.flush() before"
+            )
+        self.flush(address, nbytes)
 
     def _contains(self, address: int, nbytes: int) -> bool:
         return self.base <= address and address + nbytes <= self.base + self.size
@@ -95,8 +159,9 @@ class Memory:
         if self.buffer_of(address, nbytes) is None:
             warn(
                 f"{who} {nbytes} bytes at {address:#010x}, which are not inside one buffer of pynq.allocate(); on a "
-                "board that memory belongs to Linux. Pass an allocated buffer, or a slice of one: a copy or the result "
-                "of arithmetic (buffer.copy(), buffer * 2) is an ordinary array with a wrong physical address"
+                "board that memory belongs to Linux. Pass an allocated buffer that was not freed, or a slice of one: a "
+                "copy or the result of arithmetic (buffer.copy(), buffer * 2) is an ordinary array with a wrong "
+                "physical address"
             )
 
 

@@ -4,12 +4,16 @@ A register access of the program becomes a bus access of the simulation. Words m
 runs in `run`: the machine calls it when a program looks at what the logic did (see machine.py).
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
 from mlfpga.board.activity import READ_LATENCY, Activity
+from mlfpga.board.errors import warn
+from mlfpga.board.memory import Memory
 from mlfpga.board.stream import Stream
 
 CHAIN_DEPTH = 1024
@@ -40,6 +44,12 @@ class Simulation(Protocol):
 
     def stamps(self, port: str, first: int = 0) -> np.ndarray: ...
 
+    def touched(self, port: str, wrote: bool) -> np.ndarray: ...
+
+    def memory_beats(self, port: str) -> int: ...
+
+    def handshakes(self, port: str) -> tuple[np.ndarray, np.ndarray]: ...
+
     def close(self) -> None: ...
 
 
@@ -50,12 +60,27 @@ class Progress(NamedTuple):
     still: bool
 
 
+@dataclass
+class MasterCount:
+    """What went through an AXI4 master: bytes read and written, handshakes, and whether it left the buffers."""
+
+    read: int = 0
+    written: int = 0
+    beats: int = 0
+    strayed: bool = False
+
+    def add(self, wrote: bool, nbytes: int) -> None:
+        self.written += nbytes * wrote
+        self.read += nbytes * (not wrote)
+
+
 class RtlAccelerator:
     """RTL between the streams it reads and those it writes.
 
     sources, sinks  streams by the name of the accelerator's own port
     start           (interface, offset) of the register with ap_start; None if it has none and always runs
     spans           bytes of address that each AXI4-Lite interface decodes; it ignores the address bits above
+    masters         names of its AXI4 masters, through which it reads and writes `memory` by itself
     """
 
     def __init__(
@@ -67,6 +92,8 @@ class RtlAccelerator:
         activity: Activity,
         start: tuple[str, int] | None = None,
         spans: Mapping[str, int] | None = None,
+        masters: Iterable[str] = (),
+        memory: Memory | None = None,
     ):
         self.name = name
         self.simulation = simulation
@@ -84,6 +111,9 @@ class RtlAccelerator:
         self._given = dict.fromkeys(sinks, 0)
         self._packets_in = dict.fromkeys(sources, 0)
         self._packets_out = dict.fromkeys(sinks, 0)
+        self._memory = memory
+        self._masters = {name: MasterCount() for name in masters}
+        self._awake = False
         for stream in self.sources.values():
             stream.ready = True
             stream.room = CHAIN_DEPTH
@@ -103,6 +133,7 @@ class RtlAccelerator:
             self.auto_restart = bool(value >> 7 & 1)
         self._begin_at(self._activity.cycles)
         self._activity.add_access(self.name, offset, value)
+        self._awake = bool(self._masters)
         self.simulation.write(offset, value, interface)
         self._activity.reach(self._now)
 
@@ -115,6 +146,11 @@ class RtlAccelerator:
         """Whether the program may be waiting for the RTL when it reads `offset` again and again: it always may."""
         return True
 
+    @property
+    def busy(self) -> bool:
+        """Whether it may still read or write memory by itself, because of what the program wrote to it."""
+        return self._awake
+
     def advance(self) -> bool:
         """Nothing moves while the clock stands."""
         return False
@@ -125,10 +161,17 @@ class RtlAccelerator:
             self._offer(port, stream)
         for port, stream in self.sinks.items():
             self.simulation.allow(port, stream.room if stream.ready else 0)
+        before, began = self.simulation.cycle, time.perf_counter()
         ended = self.simulation.advance(cycles, until=("packet", "full"))
+        self._activity.add_run(self.simulation.cycle - before, time.perf_counter() - began)
         took = [self._take(port, stream) for port, stream in self.sources.items()]
         gave = [self._give(port, stream) for port, stream in self.sinks.items()]
-        return Progress(any(took + gave), ended.stop == "still")
+        self._note_handshakes()
+        accessed = [self._access_memory(name, count) for name, count in self._masters.items()]
+        self._awake = self._awake and ended.stop != "still"
+        if any(accessed):
+            self._activity.reach(self._now)
+        return Progress(any(took + gave + accessed), ended.stop == "still")
 
     def close(self) -> None:
         """End the simulation; its waveform is whole then."""
@@ -150,7 +193,19 @@ class RtlAccelerator:
 
     def _begin_at(self, cycle: int) -> None:
         """What comes now comes at the board's `cycle`, whatever the simulation ran ahead to find that nothing moves."""
+        self._note_handshakes()
         self._offset = cycle - self.simulation.cycle
+        for stream in self._told_of().values():
+            self._activity.rewind(stream.name, cycle)
+
+    def _note_handshakes(self) -> None:
+        for port, stream in self._told_of().items():
+            cycles, state = self.simulation.handshakes(port)
+            self._activity.add_handshakes(stream.name, cycles + self._offset, state)
+
+    def _told_of(self) -> dict[str, Stream]:
+        """Streams whose handshake this end records: of one between two of us, the end that gives does."""
+        return {port: s for port, s in self.sources.items() if not s.clocked} | self.sinks
 
     def _offer(self, port: str, stream: Stream) -> None:
         """Queue what the source offers and the simulation has not got yet."""
@@ -193,6 +248,21 @@ class RtlAccelerator:
             self._activity.add_beats(stream.name, cycles, last)
         return bool(len(words))
 
+    def _access_memory(self, name: str, count: MasterCount) -> bool:
+        """Take note of what a master read and wrote; whether anything moved there."""
+        for wrote in (False, True):
+            for address, nbytes in self.simulation.touched(name, wrote).tolist():
+                count.add(wrote, nbytes)
+                if not count.strayed and self._memory and not self._memory.is_allocated(address, nbytes):
+                    count.strayed = True
+                    warn(
+                        f"{self.name} {'writes' if wrote else 'reads'} {nbytes:,} bytes at {address:#010x} through "
+                        f"{name}, which are not all inside buffers of pynq.allocate(); on a board that memory belongs "
+                        "to Linux. Write the physical_address of a buffer that is large enough to its registers"
+                    )
+        before, count.beats = count.beats, self.simulation.memory_beats(name)
+        return count.beats != before
+
     def _stamps(self, port: str, first: int) -> np.ndarray:
         """The board's cycles of the beats at `port` from the `first` on."""
         return self.simulation.stamps(port, first) + self._offset
@@ -206,7 +276,8 @@ class RtlAccelerator:
         gave = [
             f"given {self._given[port]:,} words at {port}{_packets(self._packets_out[port])}" for port in self.sinks
         ]
-        count = " and ".join(took + gave) or "has no streams"
+        memory = [f"has read {c.read:,} and written {c.written:,} bytes at {n}" for n, c in self._masters.items()]
+        count = " and ".join(took + gave + memory) or "has no streams"
         return [f"{self.name} {self._state()}; it {count}"]
 
     def _state(self) -> str:

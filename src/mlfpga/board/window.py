@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from mlfpga.board.errors import BoardError
 from mlfpga.board.machine import Machine
 
 
@@ -46,6 +47,7 @@ class RegisterWindow:
         return RegisterWindow(self._machine, self._base, self.nbytes // itemsize, itemsize)
 
     def __getitem__(self, index):
+        __tracebackhide__ = True  # IPython leaves such a function out of what it shows
         if isinstance(index, slice):
             start, stop, step = index.indices(self._count)
             if step != 1:
@@ -56,6 +58,7 @@ class RegisterWindow:
         return self.dtype.type(self._read(self._position(index)))
 
     def __setitem__(self, index, value) -> None:
+        __tracebackhide__ = True
         if isinstance(index, slice):
             positions = range(*index.indices(self._count))
             for position, element in zip(positions, np.broadcast_to(value, len(positions)), strict=True):
@@ -65,16 +68,26 @@ class RegisterWindow:
 
     def _position(self, index: int) -> int:
         if not -self._count <= index < self._count:
-            raise IndexError(f"index {index} is out of bounds for {self._count} registers")
+            raise IndexError(
+                f"index {index} is out of bounds for axis 0 with size {self._count}: the registers at "
+                f"{self._base:#x} end at {self._base + self.nbytes - 1:#x}"
+            )
         return index % self._count
 
     def _read(self, position: int) -> int:
         address = self._base + position * self._itemsize
-        value = self._machine.read(address)
-        return value if self._itemsize == 4 else value | self._machine.read(address + 4) << 32
+        try:
+            value = self._machine.read(address)
+            return value if self._itemsize == 4 else value | self._machine.read(address + 4) << 32
+        except BoardError as error:
+            # How the virtual board found out is not what the program's author has to read.
+            raise error.with_traceback(None) from None
 
     def _write(self, position: int, value: int) -> None:
         address = self._base + position * self._itemsize
-        self._machine.write(address, value & 0xFFFF_FFFF)
-        if self._itemsize == 8:
-            self._machine.write(address + 4, value >> 32 & 0xFFFF_FFFF)
+        try:
+            self._machine.write(address, value & 0xFFFF_FFFF)
+            if self._itemsize == 8:
+                self._machine.write(address + 4, value >> 32 & 0xFFFF_FFFF)
+        except BoardError as error:
+            raise error.with_traceback(None) from None

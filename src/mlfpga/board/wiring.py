@@ -46,6 +46,7 @@ class Module:
     """One IP. `name` is its path in the design, `instance` what address ranges call it, `ip` its type's short name.
 
     connections  the (instance, port) pairs at the other end of each port
+    revision     what Vivado tells two builds of one version of the IP apart by; 0 if the file does not say
     """
 
     name: str
@@ -55,6 +56,7 @@ class Module:
     interfaces: tuple[Interface, ...]
     ranges: tuple[AddressRange, ...]
     connections: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
+    revision: int = 0
 
     @property
     def ip(self) -> str:
@@ -64,7 +66,12 @@ class Module:
         """An integer parameter, whatever the case of its name."""
         for name, value in self.parameters.items():
             if name.lower() == parameter:
-                return int(value, 0)
+                try:
+                    return int(value, 0)
+                except ValueError:
+                    raise HandoffError(
+                        f"{self.name}: {name} is {value!r} in the handoff, which is no number; write it again"
+                    ) from None
         return default
 
     def streams(self, role: str) -> list[Interface]:
@@ -102,7 +109,7 @@ class Design:
         if -1 in clocks.values() or any(processor.number(name, -1) < 0 for name in described):
             raise HandoffError(
                 f"{self.path.name} says nothing of the PL clocks (PSU__FPGA_PLn_ENABLE and their divisors); write "
-                " the handoff again from the whole block design"
+                "the handoff again from the whole block design"
             )
         for number, enabled in clocks.items():
             if enabled:
@@ -158,7 +165,10 @@ def read_design(path: Path | str) -> Design:
     modules = root.findall("./MODULES/MODULE")
     if not modules:
         raise HandoffError(f"{path} lists no modules; it is not the hardware handoff of a block design")
-    return Design(path, tuple(_module(element) for element in modules))
+    try:
+        return Design(path, tuple(_module(element) for element in modules))
+    except (ValueError, IndexError) as error:
+        raise HandoffError(f"{path} has an interface or an address that cannot be: {error}; write it again") from None
 
 
 def _module(element: ElementTree.Element) -> Module:
@@ -188,4 +198,5 @@ def _module(element: ElementTree.Element) -> Module:
             ]
             for p in element.findall("./PORTS/PORT")
         },
+        revision=int(element.get("COREREVISION") or "0"),
     )

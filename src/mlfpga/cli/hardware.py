@@ -45,6 +45,7 @@ def add_board(verbs) -> None:
 mlfpga board run ~/digits/deploy.ipynb --output ~/executed.ipynb
 mlfpga board run theirs.ipynb --ip exported_ip.zip    simulate the RTL that Vitis HLS exported
 mlfpga board jupyter --ip exported_ip.zip             JupyterLab on a virtual board with that accelerator
+mlfpga board overlay OUT --ip my_ip                   an overlay around your own IP, without Vivado
 mlfpga board info
 """,
     )
@@ -57,6 +58,9 @@ mlfpga board info
         board, "jupyter", "Open JupyterLab; its kernel AUP-ZU3 (virtual) is the board", work_board_jupyter
     )
     jupyter.add_argument("folder", type=Path, nargs="?", default=Path(), help="where it opens (default: here)")
+    jupyter.add_argument(
+        "--options", default="", help='JupyterLab\'s own, in one text: --options="--no-browser --port 8890"'
+    )
     for verb in (run, jupyter):
         verb.add_argument(
             "--ip",
@@ -67,6 +71,24 @@ mlfpga board info
             help="IP archive (.zip) or folder with component.xml, to simulate its RTL; can be repeated",
         )
         verb.add_argument("--trace", type=Path, metavar="FOLDER", help="write a waveform (VCD) for each of these IPs")
+        verb.add_argument(
+            "--fst", action="store_true", help="write the waveforms as FST: much smaller, lost if the kernel is killed"
+        )
+    overlay = add_verb(
+        board,
+        "overlay",
+        "Put an IP into the course's block design: an overlay for the virtual board",
+        work_board_overlay,
+    )
+    overlay.add_argument("folder", type=Path, help="gets overlay.bit, overlay.hwh and sim/; must not exist")
+    overlay.add_argument(
+        "--ip",
+        type=Path,
+        required=True,
+        metavar="ARCHIVE",
+        help="IP archive (.zip) or folder with component.xml, that keeps the accelerator contract (README.md)",
+    )
+    overlay.add_argument("--clock-mhz", type=float, default=100.0, help="of the programmable logic (default: 100)")
     add_verb(board, "info", "Say which board environment and kernel are in use", work_board_info)
 
 
@@ -124,11 +146,16 @@ def work_board_run(chosen: argparse.Namespace) -> int:
 
 def work_board_jupyter(chosen: argparse.Namespace) -> int:
     import os
+    import shlex
     import subprocess
 
     from mlfpga.course.stages import BOARD_KERNEL
 
+    if not chosen.folder.is_dir():
+        raise UsageError(f"{chosen.folder} is no folder; name one for JupyterLab to open")
+    # The encryption is what keeps kernels from warning that they have none.
     command = [sys.executable, "-m", "jupyterlab", f"--MultiKernelManager.default_kernel_name={BOARD_KERNEL}"]
+    command += ["--KernelManager.transport_encryption=auto", "--LabApp.news_url=None", *shlex.split(chosen.options)]
     return subprocess.call([*command, str(chosen.folder)], env={**os.environ, **board_environment(chosen)})
 
 
@@ -141,23 +168,46 @@ def board_environment(chosen: argparse.Namespace) -> dict[str, str]:
     import os
 
     environment = {}
+    suffix = trace_suffix(chosen.fst) if chosen.trace else None
     if chosen.ip:
-        build_simulations(chosen.ip, traced=chosen.trace is not None)
+        build_simulations(chosen.ip, suffix)
         environment["MLFPGA_IP"] = os.pathsep.join(str(archive.resolve()) for archive in chosen.ip)
     if chosen.trace:
         environment["MLFPGA_TRACE"] = str(chosen.trace.resolve())
+        environment["MLFPGA_TRACE_KIND"] = suffix
     return environment
 
 
-def build_simulations(archives: list[Path], traced: bool) -> None:
-    """Build the simulation of each IP archive into the cache, where the board's kernel finds it."""
+def trace_suffix(fst: bool) -> str:
+    """The suffix of the waveforms: .vcd where FST was not asked for, or is not possible (then it is said)."""
+    from mlfpga.simulate.rtl import best_trace
+
+    suffix, reason = best_trace() if fst else (".vcd", "")
+    if reason:
+        print(f"{reason}; writing .vcd, which every viewer opens too", file=sys.stderr)
+    return suffix
+
+
+def build_simulations(archives: list[Path], trace: str | None) -> None:
+    """Build the simulation of each IP archive into the cache, where the board's kernel finds it.
+
+    trace  suffix of the waveforms that it will write, None for none
+    """
     import tempfile
 
     from mlfpga.simulate.rtl import RtlSimulation, open_ip
 
     with tempfile.TemporaryDirectory() as folder:
         for archive in archives:
-            RtlSimulation(open_ip(archive), trace=Path(folder) / "trace.vcd" if traced else None).close()
+            RtlSimulation(open_ip(archive), trace=Path(folder) / f"trace{trace}" if trace else None).close()
+
+
+def work_board_overlay(chosen: argparse.Namespace) -> None:
+    from mlfpga.course.overlays import write_overlay
+
+    if chosen.folder.exists():
+        raise UsageError(f"{chosen.folder} exists; name a new folder or remove this one")
+    print(f'Overlay("{write_overlay(chosen.ip, chosen.folder, chosen.clock_mhz)}") loads it on the virtual board')
 
 
 def work_board_info(chosen: argparse.Namespace) -> None:

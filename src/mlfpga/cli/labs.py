@@ -41,7 +41,8 @@ mlfpga run --list                       the stages, and which are up to date
         work_figures,
         """
 mlfpga figures
-mlfpga figures --only path    the group of the path from training to the board
+mlfpga figures --only path    the path from training to the board
+mlfpga figures --only board   the virtual board: RTL, DMA, cocotb beside it
 """,
     )
     figures.add_argument("--only", metavar="GROUP", help="measure one group only")

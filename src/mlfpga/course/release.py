@@ -11,7 +11,7 @@ from mlfpga.course import notebooks
 # What a student needs; tests too, so that a student who changes the library can check it.
 CONTENT = """
     README.md LICENSE CITATION.cff Makefile pyproject.toml environment.yaml .gitignore
-    environments labs deploy_templates vivado img src tests course_instances
+    environments labs rtl deploy_templates vivado img src tests course_instances
 """.split()
 LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkpoints")
 

@@ -35,6 +35,18 @@ def stream(role: str, bits: int, last: bool = True, keep: bool = True) -> dict[s
     return pins
 
 
+def memory_port(bits: int) -> dict[str, tuple[str, int]]:
+    """Pins of an AXI4 master with `bits` of data, 32 of address and 4 of ID: logical name -> (direction, width)."""
+    pins = {}
+    for channel in ("AW", "AR"):
+        fields = {"ADDR": 32, "LEN": 8, "SIZE": 3, "BURST": 2, "ID": 4, "VALID": 1}
+        pins |= {channel + name: ("out", width) for name, width in fields.items()} | {channel + "READY": ("in", 1)}
+    pins |= {"WDATA": ("out", bits), "WSTRB": ("out", bits // 8), "WLAST": ("out", 1), "WVALID": ("out", 1)}
+    pins |= {"WREADY": ("in", 1), "BRESP": ("in", 2), "BID": ("in", 4), "BVALID": ("in", 1), "BREADY": ("out", 1)}
+    pins |= {"RDATA": ("in", bits), "RRESP": ("in", 2), "RLAST": ("in", 1), "RID": ("in", 4), "RVALID": ("in", 1)}
+    return pins | {"RREADY": ("out", 1)}
+
+
 def write_ip(
     folder: Path,
     top: str,
@@ -44,21 +56,32 @@ def write_ip(
     interrupt: bool = False,
     view: str = "xilinx_verilogsynthesis",
     width_parameter: tuple[str, int] | None = None,
+    memories: dict[str, int] | None = None,
+    revision: int | None = None,
+    register_bits: int = 32,
 ) -> Path:
     """Write an IP into `folder`.
 
     streams          interface name -> (role, pins)
     registers        offset -> name, behind the AXI4-Lite slave s_axi_control; None for no such slave
     width_parameter  (name, value) of a model parameter that gives every TDATA's width, as a formula
+    memories         AXI4 master -> bits of its data
+    revision         the core's revision, as Vivado and Vitis HLS write it
+    register_bits    width of s_axi_control's data
     """
     interfaces, ports = [], [("ap_clk", "in", 1), ("ap_rst_n", "in", 1)]
     for name, (role, pins) in streams.items():
         interfaces.append(_interface(name, "axis", f"<spirit:{role}/>", {pin: f"{name}_{pin}" for pin in pins}))
         ports += [(f"{name}_{pin}", *shape) for pin, shape in pins.items()]
+    for name, bits in (memories or {}).items():
+        pins = memory_port(bits)
+        interfaces.append(_interface(name, "aximm", "<spirit:master/>", {pin: f"{name}_{pin}" for pin in pins}))
+        ports += [(f"{name}_{pin}", *shape) for pin, shape in pins.items()]
     if registers is not None:
         slave = '<spirit:slave><spirit:memoryMapRef spirit:memoryMapRef="s_axi_control"/></spirit:slave>'
         interfaces.append(_interface("s_axi_control", "aximm", slave, {pin: f"s_axi_control_{pin}" for pin in _AXIL}))
-        ports += [(f"s_axi_control_{pin}", *shape) for pin, shape in _AXIL.items()]
+        wide = {"WDATA": ("in", register_bits), "WSTRB": ("in", register_bits // 8), "RDATA": ("out", register_bits)}
+        ports += [(f"s_axi_control_{pin}", *shape) for pin, shape in {**_AXIL, **wide}.items()]
     if interrupt:
         interfaces.append(_interface("interrupt", "interrupt", "<spirit:master/>", {"INTERRUPT": "interrupt"}))
         ports.append(("interrupt", "out", 1))
@@ -80,7 +103,7 @@ def write_ip(
         f"<spirit:ports>{''.join(_port(*port, width_parameter) for port in ports)}</spirit:ports>"
         f"{_parameter(width_parameter)}</spirit:model>"
         f"<spirit:fileSets><spirit:fileSet><spirit:name>files</spirit:name>{_files(files)}</spirit:fileSet>"
-        "</spirit:fileSets></spirit:component>\n"
+        f"</spirit:fileSets>{_revision(revision)}</spirit:component>\n"
     )
     return folder
 
@@ -139,6 +162,16 @@ def _port(name: str, direction: str, bits: int, width_parameter: tuple[str, int]
     return (
         f"<spirit:port><spirit:name>{name}</spirit:name><spirit:wire><spirit:direction>{direction}</spirit:direction>"
         f"{vector}</spirit:wire></spirit:port>"
+    )
+
+
+def _revision(revision: int | None) -> str:
+    if revision is None:
+        return ""
+    return (
+        '<spirit:vendorExtensions><xilinx:coreExtensions xmlns:xilinx="http://www.xilinx.com">'
+        f"<xilinx:coreRevision>{revision}</xilinx:coreRevision>"
+        "</xilinx:coreExtensions></spirit:vendorExtensions>"
     )
 
 
@@ -278,5 +311,127 @@ def doubler(folder: Path, bits: int = 32, **changes) -> Path:
         "registers": {0x00: "CTRL", 0x04: "GIER", 0x08: "IP_IER", 0x0C: "IP_ISR", 0x10: "scale"},
         "interrupt": True,
         "width_parameter": ("WIDTH", bits),
+    }
+    return write_ip(folder, **{**arguments, **changes})
+
+
+def prober(folder: Path, bits: int) -> Path:
+    """An AXI4 master on a leash: bursts as its stream `s_cmd` says, data from `s_data`, to `m_data` and `m_resp`.
+
+    s_cmd   64 bits: address, length - 1 << 32, log2 size << 40, kind << 43, ID << 45, write << 49
+    s_data  2 * bits: data, strobe << bits, and WLAST at the top bit
+    m_data  2 * bits: data, RLAST << bits, RRESP << bits + 1, RID << bits + 3
+    m_resp  8 bits: BRESP, BID << 2
+    """
+    roles = {"s_cmd": ("slave", 64), "s_data": ("slave", 2 * bits)}
+    roles |= {"m_data": ("master", 2 * bits), "m_resp": ("master", 8)}
+    streams = {name: (role, stream(role, width, last=False, keep=False)) for name, (role, width) in roles.items()}
+    pins = {f"{name}_{pin}": shape for name, (_, found) in streams.items() for pin, shape in found.items()}
+    pins |= {f"m_axi_{pin}": shape for pin, shape in memory_port(bits).items()}
+    declared = "".join(f",\n    {way}put [{width - 1}:0] {name}" for name, (way, width) in pins.items())
+    command = {"ADDR": "31:0", "LEN": "39:32", "SIZE": "42:40", "BURST": "44:43", "ID": "48:45"}
+    fields = "".join(
+        f"assign m_axi_{channel}{field} = s_cmd_TDATA[{part}];\n"
+        for channel in ("AW", "AR")
+        for field, part in command.items()
+    )
+    text = f"""module prober (input ap_clk, input ap_rst_n{declared});
+{fields}assign m_axi_AWVALID = s_cmd_TVALID & s_cmd_TDATA[49];
+assign m_axi_ARVALID = s_cmd_TVALID & ~s_cmd_TDATA[49];
+assign s_cmd_TREADY = s_cmd_TDATA[49] ? m_axi_AWREADY : m_axi_ARREADY;
+assign {{m_axi_WSTRB, m_axi_WDATA}} = s_data_TDATA;
+assign m_axi_WLAST = s_data_TDATA[{2 * bits - 1}];
+assign m_axi_WVALID = s_data_TVALID;
+assign s_data_TREADY = m_axi_WREADY;
+assign m_data_TDATA = {{m_axi_RID, m_axi_RRESP, m_axi_RLAST, m_axi_RDATA}};
+assign m_data_TVALID = m_axi_RVALID;
+assign m_axi_RREADY = m_data_TREADY;
+assign m_resp_TDATA = {{m_axi_BID, m_axi_BRESP}};
+assign m_resp_TVALID = m_axi_BVALID;
+assign m_axi_BREADY = m_resp_TREADY;
+endmodule
+"""
+    return write_ip(folder, "prober", {"hdl/verilog/prober.v": text}, streams, memories={"m_axi": bits})
+
+
+# Writes word + `addend` for each of `count` words at `source` to `target`, one word after the other.
+_ADDER = """
+module adder (input ap_clk, input ap_rst_n@PORTS@);
+reg start, done, b_valid, r_valid;
+reg [31:0] source, target, count, addend, read_data, word;
+reg [2:0] state;  // 0 idle, 1 address, 2 word, 3 write address, 4 write word, 5 response
+wire write = s_axi_control_AWVALID & s_axi_control_WVALID & ~b_valid;
+wire read = s_axi_control_ARVALID & ~r_valid;
+assign s_axi_control_AWREADY = write;
+assign s_axi_control_WREADY = write;
+assign s_axi_control_BVALID = b_valid;
+assign s_axi_control_BRESP = 0;
+assign s_axi_control_ARREADY = read;
+assign s_axi_control_RVALID = r_valid;
+assign s_axi_control_RDATA = read_data;
+assign s_axi_control_RRESP = 0;
+assign m_axi_ARADDR = source;
+assign m_axi_AWADDR = target;
+assign {m_axi_ARLEN, m_axi_AWLEN, m_axi_ARID, m_axi_AWID} = 0;
+assign {m_axi_ARSIZE, m_axi_AWSIZE} = {3'd2, 3'd2};
+assign {m_axi_ARBURST, m_axi_AWBURST} = {2'd1, 2'd1};
+assign m_axi_ARVALID = state == 1;
+assign m_axi_RREADY = state == 2;
+assign m_axi_AWVALID = state == 3;
+assign m_axi_WVALID = state == 4;
+assign m_axi_WDATA = word + addend;
+assign m_axi_WSTRB = 15;
+assign m_axi_WLAST = 1;
+assign m_axi_BREADY = state == 5;
+always @(posedge ap_clk)
+    if (~ap_rst_n) {start, done, b_valid, r_valid, state, source, target, count, addend} <= 0;
+    else begin
+        if (s_axi_control_BREADY) b_valid <= 0;
+        if (s_axi_control_RREADY) r_valid <= 0;
+        if (read) begin
+            r_valid <= 1;
+            read_data <= s_axi_control_ARADDR == 0 ? {29'd0, ~start, done, start} : count;
+            if (s_axi_control_ARADDR == 0) done <= 0;
+        end
+        case (state)
+            0: if (start) state <= 1;
+            1: if (m_axi_ARREADY) state <= 2;
+            2: if (m_axi_RVALID) begin word <= m_axi_RDATA; state <= 3; end
+            3: if (m_axi_AWREADY) state <= 4;
+            4: if (m_axi_WREADY) state <= 5;
+            5: if (m_axi_BVALID) begin
+                source <= source + 4;
+                target <= target + 4;
+                count <= count - 1;
+                state <= count == 1 ? 0 : 1;
+                if (count == 1) {start, done} <= 1;
+            end
+        endcase
+        if (write) begin
+            b_valid <= 1;
+            case (s_axi_control_AWADDR)
+                6'h00: if (s_axi_control_WDATA[0]) start <= 1;
+                6'h10: source <= s_axi_control_WDATA;
+                6'h1c: target <= s_axi_control_WDATA;
+                6'h28: count <= s_axi_control_WDATA;
+                6'h30: addend <= s_axi_control_WDATA;
+            endcase
+        end
+    end
+endmodule
+"""
+
+
+def adder(folder: Path, **changes) -> Path:
+    """An IP that reads and writes memory by itself; `changes` replace arguments of `write_ip`."""
+    pins = {f"s_axi_control_{pin}": shape for pin, shape in _AXIL.items()}
+    pins |= {f"m_axi_{pin}": shape for pin, shape in memory_port(32).items()}
+    declared = "".join(f",\n    {way}put [{width - 1}:0] {name}" for name, (way, width) in pins.items())
+    arguments = {
+        "top": "adder",
+        "files": {"hdl/verilog/adder.v": _ADDER.replace("@PORTS@", declared)},
+        "streams": {},
+        "registers": {0x00: "CTRL", 0x10: "source", 0x1C: "target", 0x28: "count", 0x30: "addend"},
+        "memories": {"m_axi": 32},
     }
     return write_ip(folder, **{**arguments, **changes})

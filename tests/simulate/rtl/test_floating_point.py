@@ -2,6 +2,7 @@
 
 import ctypes
 import subprocess
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,8 @@ from mlfpga.simulate.rtl import RtlError, RtlSimulation, open_ip
 from mlfpga.simulate.rtl.vendor import cores_of_scripts
 
 ROOM = Path(mlfpga.simulate.rtl.__file__).parent
-(BOTH, ADD, SUBTRACT, MULTIPLY, DIVIDE, ROOT, COMPARE, FIXED_TO_FLOAT, FLOAT_TO_FIXED, CONVERT, EXP, LOG, _, FMA, _,
- RECIPROCAL, _, ABSOLUTE) = range(18)  # fmt: skip
+(BOTH, ADD, SUBTRACT, MULTIPLY, DIVIDE, ROOT, COMPARE, FIXED_TO_FLOAT, FLOAT_TO_FIXED, CONVERT, EXP, LOG, FUSED, FMA,
+ FMS, RECIPROCAL, RECIPROCAL_ROOT, ABSOLUTE) = range(18)  # fmt: skip
 FORMATS = {np.float16: (16, 11), np.float32: (32, 24), np.float64: (64, 53)}
 RAW = {np.float16: np.uint16, np.float32: np.uint32, np.float64: np.uint64}
 
@@ -91,6 +92,8 @@ def test_square_root_reciprocal_and_magnitude(operator, kind):
     with np.errstate(all="ignore"):
         np.testing.assert_array_equal(operator(ROOT, formats, raw(a)), bits(np.sqrt(flushed(a))))
         np.testing.assert_array_equal(operator(RECIPROCAL, formats, raw(a)), bits(kind(1) / flushed(a)))
+        root = np.sqrt(flushed(a).astype(np.longdouble))
+        np.testing.assert_array_equal(operator(RECIPROCAL_ROOT, formats, raw(a)), bits((1 / root).astype(kind)))
     np.testing.assert_array_equal(operator(ABSOLUTE, formats, raw(a)), raw(np.abs(a)))
 
 
@@ -103,13 +106,36 @@ def test_exponential_and_logarithm_are_rounded_from_higher_precision(operator, k
     np.testing.assert_array_equal(operator(code, (FORMATS[kind],) * 2, raw(a)), expected)
 
 
-def test_fused_multiply_add_rounds_once(operator):
+def rounded(value: Fraction, kind) -> float:
+    """The nearest number of a format, ties to even; in its normal range."""
+    if value == 0:
+        return 0.0
+    digits = FORMATS[kind][1]
+    exponent = 0
+    while abs(value) >= Fraction(2) ** (exponent + digits):
+        exponent += 1
+    while abs(value) < Fraction(2) ** (exponent + digits - 1):
+        exponent -= 1
+    return float(round(value / Fraction(2) ** exponent) * Fraction(2) ** exponent)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+@pytest.mark.parametrize(("code", "operation", "sign"), [(FMA, 0, 1), (FMS, 0, -1), (FUSED, 0, 1), (FUSED, 1, -1)])
+def test_fused_operations_round_once(operator, kind, code, operation, sign):
     rng = np.random.default_rng(5)
-    a, b = rng.normal(size=(2, 3000)).astype(np.float32)
-    c = (-(a * b)).astype(np.float32)
-    # Exact: the product has 48 bits, and the sum cancels what is above.
-    expected = bits((a.astype(np.float64) * b + c).astype(np.float32))
-    np.testing.assert_array_equal(operator(FMA, (FORMATS[np.float32],) * 2, raw(a), raw(b), raw(c)), expected)
+    a, b = rng.normal(size=(2, 500)).astype(kind)
+    c = (-sign * (a * b)).astype(kind)
+    c[::2] = rng.normal(size=250).astype(kind)
+    # The sum is a hair below the middle of two numbers; who rounds it to a wider format before takes it for a tie.
+    step = kind(2) ** -(FORMATS[kind][1] - 1)
+    a[0], b[0], c[0] = step / 2 * (1 + step), 1 - step, sign * (1 + step)
+    exact = [
+        Fraction(float(x)) * Fraction(float(y)) + sign * Fraction(float(z)) for x, y, z in zip(a, b, c, strict=True)
+    ]
+    expected = bits(np.array([rounded(value, kind) for value in exact], dtype=kind))
+    assert expected[0] == raw(np.array([1 + step], kind))[0]
+    out = operator(code, (FORMATS[kind],) * 2, raw(a), raw(b), raw(c), operation=operation)
+    np.testing.assert_array_equal(out, expected)
 
 
 @pytest.mark.parametrize(
@@ -129,6 +155,15 @@ def test_comparisons_by_operation_code(operator, operation, oracle):
     b[::3] = a[::3]
     out = operator(COMPARE, ((32, 24), (1, 0)), raw(a), raw(b), operation=operation)
     np.testing.assert_array_equal(out, oracle(flushed(a), flushed(b)))
+
+
+def test_the_condition_code_has_a_bit_for_each_relation(operator):
+    a, b = operands(np.float32, 6), operands(np.float32, 7)
+    b[::3] = a[::3]
+    x, y = flushed(a), flushed(b)
+    expected = (x == y) | (x < y) << 1 | (x > y) << 2 | (np.isnan(x) | np.isnan(y)) << 3
+    np.testing.assert_array_equal(operator(COMPARE, ((32, 24), (4, 0)), raw(a), raw(b), operation=0x3C), expected)
+    assert set(expected) == {1, 2, 4, 8}
 
 
 @pytest.mark.parametrize(("source", "target"), [(a, b) for a in FORMATS for b in FORMATS if a is not b])
@@ -164,6 +199,45 @@ def test_conversions_to_integers_round_to_even_and_saturate(operator, kind):
     expected = np.clip(np.rint(np.nan_to_num(a.astype(np.float64), nan=-np.inf)), -(2.0**31), 2.0**31 - 1)
     out = operator(FLOAT_TO_FIXED, (FORMATS[kind], (32, 0)), raw(a))
     np.testing.assert_array_equal(out.astype(np.uint32).view(np.int32), expected.astype(np.int64))
+
+
+def test_fixed_point_numbers_have_a_fraction(operator):
+    numbers = np.random.default_rng(12).integers(-(2**31), 2**31, 2000)
+    fixed = numbers.astype(np.int32).view(np.uint32).astype(np.uint64)
+    out = operator(FIXED_TO_FLOAT, ((32, 20), FORMATS[np.float64]), fixed)
+    np.testing.assert_array_equal(out, bits(numbers / 2.0**20))
+    np.testing.assert_array_equal(operator(FLOAT_TO_FIXED, (FORMATS[np.float64], (32, 20)), out), fixed)
+
+
+@pytest.mark.parametrize("width", [8, 16, 32])
+def test_conversions_saturate_exactly_at_the_ends(operator, width):
+    top = 2.0 ** (width - 1)
+    values = np.array([top - 1, top - 0.5, top, top + 1, -top, -top - 0.5, -top - 1, np.inf, -np.inf, -0.0, 1e-310])
+    expected = [top - 1, top - 1, top - 1, top - 1, -top, -top, -top, top - 1, -top, 0, 0]
+    out = operator(FLOAT_TO_FIXED, (FORMATS[np.float64], (width, 0)), raw(values))
+    np.testing.assert_array_equal(out, np.array(expected, np.int64) % 2**width)
+
+
+@pytest.mark.parametrize("nan", [0x7FC00000, 0xFFC00000, 0x7FC00001, 0x7F800001, 0xFF800001, 0x7FFFFFFF, 0xFFFFFFFF])
+def test_every_nan_becomes_the_one_quiet_nan(operator, nan):
+    pair = np.array([nan, 0x3F800000], np.uint64)
+    for code in (ADD, SUBTRACT, MULTIPLY, DIVIDE):
+        out = operator(code, ((32, 24), (32, 24)), pair, pair[::-1])
+        np.testing.assert_array_equal(out, 0x7FC00000)
+
+
+def test_denormals_are_zeros_of_their_sign(operator):
+    def one(code, a, b):
+        a, b = (raw(np.array([value], np.float32)) for value in (a, b))
+        return int(operator(code, ((32, 24), (32, 24)), a, b)[0])
+
+    tiny, small, minus_zero = np.finfo(np.float32).tiny, np.float32(1e-40), 1 << 31
+    assert one(ADD, -tiny, tiny + small) == 0 and one(ADD, tiny, -tiny - small) == minus_zero
+    assert one(ADD, small, small) == 0 and one(ADD, -small, -small) == minus_zero
+    assert one(MULTIPLY, small, 3e38) == 0 and one(MULTIPLY, -small, 3e38) == minus_zero
+    assert one(MULTIPLY, 0.5, tiny) == 0 and one(MULTIPLY, -0.5, tiny) == minus_zero
+    assert one(DIVIDE, 1, small) == 0x7F800000 and one(DIVIDE, 1, -small) == 0xFF800000
+    assert one(DIVIDE, -small, tiny) == minus_zero
 
 
 # A word goes through a core of latency 3; an enable that the reader's TREADY drives holds core and flags alike.

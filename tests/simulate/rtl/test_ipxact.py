@@ -4,7 +4,7 @@ import shutil
 import zipfile
 
 import pytest
-from small_ips import doubler, stream, write_ip
+from small_ips import adder, doubler, stream, write_ip
 
 from mlfpga.simulate.rtl import RtlError, RtlSimulation, open_ip
 from mlfpga.simulate.rtl.expressions import evaluate
@@ -51,6 +51,15 @@ def test_folder_and_archive_are_the_same_core(tmp_path, form):
     assert (core.clocks["ap_clk"].reset, core.resets["ap_rst_n"].active) == ("ap_rst_n", 0)
     assert [pin.name for pin in core.interrupts] == ["interrupt"]
     assert [path.name for path in core.sources.data] == ["doubler_rom.dat"]
+
+
+def test_bus_masters_and_the_revision_are_read(tmp_path):
+    core = open_ip(adder(tmp_path / "adder", revision=2114361000))
+    assert core.revision == 2114361000 and not core.streams
+    assert {name: (m.data_bits, m.address_bits) for name, m in core.memories.items()} == {"m_axi": (32, 32)}
+    assert core.memories["m_axi"].pins["AWBURST"].bits == 2
+    plain = open_ip(doubler(tmp_path / "doubler"))
+    assert plain.revision == 0 and plain.memories == {}
 
 
 def test_an_archive_is_unpacked_once(tmp_path):

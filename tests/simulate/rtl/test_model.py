@@ -46,6 +46,23 @@ def test_a_core_that_gives_too_little_is_explained(make):
     )
 
 
+def test_after_an_interrupt_or_an_error_the_next_run_begins_anew(make, monkeypatch):
+    model = load(make())
+    words = np.arange(400, dtype=np.uint32)
+    for end in (KeyboardInterrupt, SimulationError):
+        advance = model.simulation.advance
+
+        def stop(*_, advance=advance, end=end, **__):
+            advance(13)
+            raise end
+
+        monkeypatch.setattr(model.simulation, "advance", stop)
+        with pytest.raises(end):
+            model.run(words)
+        out, _ = model.run(words)
+        np.testing.assert_array_equal(out, words * np.uint32(2) + np.resize(np.array(ROM, np.uint32), 400))
+
+
 def test_words_must_be_whole_samples(make):
     with pytest.raises(SimulationError, match="^doubler takes 4 words a sample; 6 words are not whole samples$"):
         load(make()).run(np.zeros(6, np.uint32))

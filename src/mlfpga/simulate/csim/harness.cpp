@@ -2,6 +2,7 @@
 //
 // Compiled with -DSIM_TOP=… (the top function), -DSIM_HEADER="…", -DSIM_STREAM_BITS=…, -DSIM_WORDS_IN=… and
 // -DSIM_WORDS_OUT=… (words of one sample). One call of SIM_TOP is one ap_start.
+#include <chrono>
 #include <cstdint>
 #include <type_traits>
 
@@ -14,11 +15,14 @@ enum Fault { INPUT_LEFT = -1, TOO_FEW_WORDS = -2, TOO_MANY_WORDS = -3, KEEP_NOT_
 // Must be called before the first sample.
 extern "C" void mlfpga_weights_folder(const char *folder) { mlfpga_weights = folder; }
 
-// Runs `samples` samples and returns their number, or a Fault.
+// Runs samples for a short while, at most `samples` of them; returns how many it ran, or a Fault.
 extern "C" long mlfpga_run(const word_t *in, const uint8_t *in_last, long samples, word_t *out, uint8_t *out_last) {
-    static hls::stream<axis_word> s_axis("s_axis"), m_axis("m_axis");
+    hls::stream<axis_word> s_axis("s_axis"), m_axis("m_axis");
     const ap_uint<SIM_STREAM_BITS / 8> all_bytes = -1;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
     for (long sample = 0; sample < samples; sample++) {
+        if (sample && std::chrono::steady_clock::now() > end)
+            return sample;
         for (int i = 0; i < SIM_WORDS_IN; i++) {
             axis_word word;
             word.data = *in++;

@@ -1,16 +1,17 @@
 """Build the C simulation of an accelerator once, and run many samples through it."""
 
 import ctypes
-import errno
 import os
+import re
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from mlfpga.artifacts import cache_root, content_key, writing
+from mlfpga.artifacts import cache_root, content_key
+from mlfpga.simulate.building import Tools, build_once
 from mlfpga.simulate.model import SimulationError, read_description
 
 _HERE = Path(__file__).parent
@@ -22,9 +23,8 @@ _ENTRIES = {
 }  # fmt: skip
 _KINDS = {str: "a text", list: "a list", int: "an integer"}
 _STREAM_BITS = (32, 64)
-# Samples of one call into C: a Ctrl-C is seen between calls.
-_CHUNK = 256
-_DISK_FULL = os.strerror(errno.ENOSPC)
+_LIBRARY = "simulation.so"
+_INCLUDE = re.compile(rb'^[ \t]*#[ \t]*include[ \t]*["<]([^">\n]+)[">]', re.MULTILINE)
 _FAULTS = {
     -1: "left input words unread; it reads fewer than {words_in} words a sample",
     -2: "gave fewer than {words_out} words for a sample",
@@ -39,7 +39,7 @@ class CSimulation:
     `simulation.json` gives: `top`, `header` (declares the top function and the type `axis_word`), `sources`, `include`
     (folders), `weights` (the folder of hls4ml's weight files; all relative to the simulation folder), `stream_bits`,
     `words_in` and `words_out` (per sample).
-    The library is kept in the cache under a key of all sources, the compiler's version and the flags.
+    The library is kept in the cache under a key of all that is compiled, the compiler's version and the flags.
     """
 
     def __init__(self, folder: Path | str):
@@ -50,7 +50,7 @@ class CSimulation:
         self.words_in: int = description["words_in"]
         self.words_out: int = description["words_out"]
         self._word = np.dtype(f"<u{self.stream_bits // 8}")
-        library = ctypes.CDLL(str(_build(self.folder, description)))
+        library = ctypes.CDLL(str(_build(self.folder, description) / _LIBRARY))
         # The top reads its weights when it first runs; as a C++ array of 50,000 constants they compile for minutes.
         library.mlfpga_weights_folder(str(self.folder.resolve() / description["weights"]).encode())
         self._run = library.mlfpga_run
@@ -74,18 +74,22 @@ class CSimulation:
             raise SimulationError(f"{len(words)} words came with {len(last)} TLAST flags; give one for each word")
         out = np.empty(samples * self.words_out, dtype=self._word)
         out_last = np.empty(samples * self.words_out, dtype=np.uint8)
-        for first in range(0, samples, _CHUNK):
-            self._run_chunk(words, last, out, out_last, first, min(_CHUNK, samples - first))
+        done = 0
+        while done < samples:
+            i, o = done * self.words_in, done * self.words_out
+            # It comes back between samples after a short while, so that a Ctrl-C is seen.
+            result = self._run(
+                words[i:].ctypes.data,
+                last[i:].ctypes.data,
+                samples - done,
+                out[o:].ctypes.data,
+                out_last[o:].ctypes.data,
+            )
+            if result < 0:
+                fault = _FAULTS[result].format(words_in=self.words_in, words_out=self.words_out)
+                raise SimulationError(f"{self.top} {fault}")
+            done += result
         return out, out_last.astype(bool)
-
-    def _run_chunk(self, words, last, out, out_last, first: int, samples: int) -> None:
-        i, o = first * self.words_in, first * self.words_out
-        done = self._run(
-            words[i:].ctypes.data, last[i:].ctypes.data, samples, out[o:].ctypes.data, out_last[o:].ctypes.data
-        )
-        if done != samples:
-            fault = _FAULTS[done].format(words_in=self.words_in, words_out=self.words_out)
-            raise SimulationError(f"{self.top} {fault}")
 
 
 def _checked(description: dict, path: Path) -> dict:
@@ -104,7 +108,7 @@ def _checked(description: dict, path: Path) -> dict:
 
 
 def _build(folder: Path, description: dict) -> Path:
-    """Path of the shared library; compiled only if its content was never compiled before."""
+    """The folder with the shared library; compiled only if its content was never compiled before."""
     compiler = _compiler()
     defines = (
         f"-DSIM_TOP={description['top']}",
@@ -116,16 +120,33 @@ def _build(folder: Path, description: dict) -> Path:
     for name in (*description["sources"], *description["include"], description["weights"]):
         if not (folder / name).exists():
             raise SimulationError(f"{folder / 'simulation.json'} names {name}, which is not there")
-    roots = sorted({Path(name).parts[0] for name in (*description["sources"], *description["include"])})
     version = subprocess.run([compiler, "--version"], capture_output=True, text=True).stdout
-    key = content_key(version, *_FLAGS, *defines, *(folder / root for root in roots), _HERE)
-    library = cache_root() / "csim" / f"{description['top']}-{key[:20]}.so"
-    if not library.exists():
-        print(
-            f"compiling the C simulation of {description['top']} with g++ (once; usually under a minute) …", flush=True
-        )
-        _compile(compiler, folder, description, defines, library)
-    return library
+    compiled = _compiled(folder, description)
+    names = "\n".join(compiled)
+    key = content_key(version, *_FLAGS, *defines, repr(description["include"]), names, *compiled.values(), _HERE)
+    kept = cache_root() / "csim" / f"{description['top']}-{key[:20]}"
+    make = partial(_compile, compiler, folder, description, defines)
+    return build_once(kept, f"the C simulation of {description['top']} with g++", make)
+
+
+def _compiled(folder: Path, description: dict) -> dict[str, Path]:
+    """Name -> file of all of the folder that the compiler reads: the sources, and what they include.
+
+    The folder holds more: weights, which are read at run time, and all that Vitis HLS leaves behind.
+    """
+    found: dict[str, Path] = {}
+    places = [folder / name for name in description["include"]]
+    waiting = [folder / name for name in description["sources"]]
+    waiting += [place / description["header"] for place in places]
+    while waiting:
+        path = waiting.pop().resolve()
+        name = os.path.relpath(path, folder.resolve())
+        if name in found or not path.is_file():
+            continue
+        found[name] = path
+        included = [os.fsdecode(target) for target in _INCLUDE.findall(path.read_bytes())]
+        waiting += [place / target for target in included for place in (path.parent, *places)]
+    return dict(sorted(found.items()))
 
 
 def _compiler() -> str:
@@ -138,36 +159,27 @@ def _compiler() -> str:
     return compiler
 
 
-def _compile(compiler: str, folder: Path, description: dict, defines: tuple[str, ...], library: Path) -> None:
-    includes = [f"-I{folder / name}" for name in description["include"]] + [
-        f"-I{_HERE}",
-        "-include",
-        "weights_folder.h",
+def _compile(compiler: str, folder: Path, description: dict, defines: tuple[str, ...], made: Path) -> None:
+    includes = [f"-I{folder / name}" for name in description["include"]]
+    includes += [f"-I{_HERE}", "-include", "weights_folder.h"]
+    work = made / "work"
+    work.mkdir()
+    sources = [folder / name for name in description["sources"]] + [_HERE / "harness.cpp"]
+    objects = [work / f"{i}.o" for i in range(len(sources))]
+    commands = [
+        [compiler, *_FLAGS, *includes, "-c", str(source), "-o", str(target)]
+        for source, target in zip(sources, objects, strict=True)
     ]
-    with writing(library) as finished:
-        sources = [folder / name for name in description["sources"]] + [_HERE / "harness.cpp"]
-        objects = [finished.with_name(f"{finished.name}.{i}.o") for i in range(len(sources))]
-        commands = [
-            [compiler, *_FLAGS, *includes, "-c", str(source), "-o", str(target)]
-            for source, target in zip(sources, objects, strict=True)
-        ]
-        commands[-1] += defines  # for the harness alone: a macro must not meet a name in the accelerator's sources
-        try:
-            with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-                list(pool.map(_call, commands))
-            _call([compiler, "-shared", *map(str, objects), "-o", str(finished)])
-        finally:
-            for target in objects:
-                target.unlink(missing_ok=True)
+    commands[-1] += defines  # for the harness alone: a macro must not meet a name in the accelerator's sources
+    with Tools(work) as tools:
+        tools.run_all(partial(_call, tools), commands)
+        _call(tools, [compiler, "-shared", *map(str, objects), "-o", str(made / _LIBRARY)])
+    shutil.rmtree(work)
 
 
-def _call(command: list[str]) -> None:
-    # In English, whatever the user's language: the messages are searched for what went wrong.
-    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
-    if _DISK_FULL in done.stderr:
-        raise SimulationError("the disk became full while the C simulation was compiled; free some space and run again")
+def _call(tools: Tools, command: list[str]) -> None:
+    done = tools.run(command)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
-        raise SimulationError(
-            f"g++ could not compile {command[-3]}: {' '.join(errors[:3])}\ncommand: {' '.join(command)}"
-        )
+        source = next((part for part in reversed(command) if part.endswith((".cpp", ".so"))), command[-1])
+        raise SimulationError(f"g++ could not compile {source}: {' '.join(errors[:3])}\ncommand: {' '.join(command)}")

@@ -5,20 +5,24 @@ it.
 """
 
 from mlfpga.simulate.rtl.errors import RtlError
-from mlfpga.simulate.rtl.ipxact import Field, IpCore, Register, RegisterInterface, StreamPort, open_ip
+from mlfpga.simulate.rtl.ipxact import Field, IpCore, MemoryPort, Register, RegisterInterface, StreamPort, open_ip
 from mlfpga.simulate.rtl.model import RtlModel
-from mlfpga.simulate.rtl.simulation import Access, Advance, RtlSimulation
+from mlfpga.simulate.rtl.simulation import Access, Advance, Ram, RtlSimulation
+from mlfpga.simulate.rtl.verilator import best_trace
 
 __all__ = [
     "Access",
     "Advance",
     "Field",
     "IpCore",
+    "MemoryPort",
+    "Ram",
     "Register",
     "RegisterInterface",
     "RtlError",
     "RtlModel",
     "RtlSimulation",
     "StreamPort",
+    "best_trace",
     "open_ip",
 ]

@@ -4,8 +4,13 @@
 // resets, streams and register interfaces. Everything here runs without a call into Python per cycle or beat.
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
+#include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -23,6 +28,7 @@ using Trace = VerilatedFstC;
 #include "verilated_vcd_c.h"
 using Trace = VerilatedVcdC;
 #endif
+using SteadyClock = std::chrono::steady_clock;
 
 // Verilator's own handlers end the process; a simulation inside Python must end with an exception instead.
 void vl_fatal(const char* file, int line, const char*, const char* message) {
@@ -113,6 +119,9 @@ struct Stream {
     size_t next = 0;        // of a source: the first word that was not taken yet
     int64_t allowance = 0;  // of a sink: words it still takes; negative for no limit
     int64_t moved = 0, waited = 0, partial = 0;
+    std::vector<int64_t> turns{};   // cycles at which TVALID or TREADY changed, and
+    std::vector<uint8_t> states{};  // TVALID + 2 * TREADY from then on
+    uint8_t state = 0;
     bool driving = false;
     Stalls stalls{};
 
@@ -122,6 +131,12 @@ struct Stream {
 
 };
 
+}  // namespace
+
+#include "axi_memory.h"
+
+namespace {
+
 struct Bus {
     Pin awaddr, awvalid, awready, wdata, wstrb, wvalid, wready, bresp, bvalid, bready;
     Pin araddr, arvalid, arready, rdata, rresp, rvalid, rready;
@@ -130,6 +145,26 @@ struct Bus {
 enum Until { PACKET = 1, TAKEN = 2, ANSWERED = 4, FULL = 8, INTERRUPT = 16 };
 enum Stop { STOP_LIMIT, STOP_QUIET, STOP_STILL, STOP_PACKET, STOP_TAKEN, STOP_ANSWERED, STOP_FULL, STOP_INTERRUPT };
 enum Access { ACCESS_DONE, ACCESS_REFUSED, ACCESS_SILENT, ACCESS_FAILED };
+// Why a waveform ended before the simulation, if it is no number of the system's errors.
+enum TraceEnd { TRACE_LIMIT = -1 };
+
+#ifdef RTL_TRACE_VCD
+// Verilator's own file takes an error for the end of the program.
+class TraceFile : public VerilatedVcdFile {
+public:
+    int error = 0;
+
+    ssize_t write(const char* text, ssize_t length) override {
+        for (ssize_t done = 0; done < length && !error;) {
+            errno = 0;
+            const ssize_t wrote = VerilatedVcdFile::write(text + done, length - done);
+            if (wrote > 0) done += wrote;
+            else if (errno != EINTR && errno != EAGAIN) error = errno ? errno : EIO;
+        }
+        return length;
+    }
+};
+#endif
 
 // $readmemh names a file beside the simulation; this is the folder it means, for as long as the object lives.
 class WorkingFolder {
@@ -148,7 +183,9 @@ private:
 
 class Simulation {
 public:
-    Simulation(const char* folder, const char* trace) : top_{&context_, "top"} {
+    // A waveform goes to `trace`, until it has `trace_limit` bytes; its times are those of a clock of `period` ps.
+    Simulation(const char* folder, const char* trace, double period, int64_t trace_limit)
+        : top_{&context_, "top"}, half_period_{period / 2}, trace_limit_{trace_limit} {
         const WorkingFolder roms{folder};
 #define RTL_CLOCK(pin) clocks_.push_back(pin);
 #define RTL_RESET(pin, active) resets_.push_back({pin, active});
@@ -156,6 +193,7 @@ public:
 #define RTL_TIED(pin) pin.set(1);
 #define RTL_STREAM(...) streams_.push_back({__VA_ARGS__});
 #define RTL_BUS(...) buses_.push_back({__VA_ARGS__});
+#define RTL_MEMORY(...) memories_.push_back({__VA_ARGS__});
 #define PIN(name, bits) pin_of(top_.name, bits)
         RTL_PINS
 #undef PIN
@@ -168,16 +206,22 @@ public:
         set_clocks(0);
         top_.eval();
         reset();
+        watch_trace();
     }
     ~Simulation() {
-#ifdef RTL_TRACE
-        if (trace_) trace_->close();
-#endif
-        top_.final();
+        try {
+            end_trace();
+            top_.final();
+        } catch (const std::exception&) {  // a `final` block that calls $finish: that is where we are
+        }
     }
 
     std::vector<Stream>& streams() { return streams_; }
+    std::vector<MemoryPort>& memories() { return memories_; }
+    void set_ram(const Ram& ram) { ram_ = ram; }
     int64_t cycle() const { return cycle_; }
+    void finish_trace() { end_trace(); }
+    int trace_end() const { return trace_end_; }
     bool interrupt() {
         settle();
         for (const Pin& pin : interrupts_)
@@ -231,7 +275,8 @@ public:
     }
 
     // At most `cycles` more cycles; stops before on an event of `until`, or when nothing can move any more (STILL), or
-    // when nothing moved on any stream for `quiet` cycles. A `fresh` call forgets the events of the calls before.
+    // when nothing moved on any stream for `quiet` cycles. A `fresh` call forgets the events of the calls before. Comes
+    // back after a short while in any case, so that Python sees a Ctrl-C.
     Stop advance(int64_t cycles, unsigned until, int64_t quiet, bool fresh, int64_t* done) {
         if (fresh) {
             events_ = 0;
@@ -240,6 +285,7 @@ public:
         }
         Stop stop = STOP_LIMIT;
         int64_t passed = 0;
+        const auto end = SteadyClock::now() + SLICE;
         while (stop == STOP_LIMIT && passed < cycles) {
             const bool look = quiet_ >= next_look_ && !stalling_;
             if (look) remember();
@@ -252,7 +298,9 @@ public:
                 next_look_ *= 2;
             }
             if (quiet_ >= quiet) stop = STOP_QUIET;
+            if (passed % LOOK_AT_TIME == 0 && SteadyClock::now() > end) break;
         }
+        watch_trace();
         *done = passed;
         return stop;
     }
@@ -269,6 +317,8 @@ private:
     // The first look whether the whole state stands still, in cycles without a beat; then twice as many each time.
     static constexpr int64_t FIRST_LOOK = 64;
     static constexpr int RESET_CYCLES = 16;
+    static constexpr std::chrono::milliseconds SLICE{50}, FLUSH{200};
+    static constexpr int LOOK_AT_TIME = 32;  // cycles
 
     struct Reset {
         Pin pin;
@@ -293,6 +343,7 @@ private:
             if (stream.gives) drive(stream.ready, stream.allowance != 0 && !stream.stalls.now());
             else drive_source(stream);
         }
+        for (MemoryPort& memory : memories_) unsettled_ |= memory.drive(ram_);
     }
 
     // Once TVALID is up it stays, with its word, until the word is taken (AXI4-Stream, "Handshake signaling").
@@ -322,15 +373,23 @@ private:
         half_cycle();
         ++quiet_;
         for (Stream& stream : streams_) sample(stream);
+        for (MemoryPort& memory : memories_)
+            if (memory.sample(ram_)) quiet_ = 0, next_look_ = FIRST_LOOK;
         rising_edge();
         ++cycle_;
         driven_ = false;
     }
 
     void sample(Stream& stream) {
-        if (!stream.valid.get()) return;
         // A stream without TREADY moves a word in every cycle with TVALID.
-        if (stream.ready && !stream.ready.get()) {
+        const bool valid = stream.valid.get(), ready = !stream.ready || stream.ready.get();
+        if (const uint8_t state = valid + 2 * ready; state != stream.state) {
+            stream.state = state;
+            stream.turns.push_back(cycle_);
+            stream.states.push_back(state);
+        }
+        if (!valid) return;
+        if (!ready) {
             ++stream.waited;
             return;
         }
@@ -387,10 +446,10 @@ private:
     }
 #else
     void half_cycle() {
-        dump(0);
+        dump();
         set_clocks(0);
         top_.eval();
-        dump(1);
+        dump();
     }
     void rising_edge() {
         set_clocks(1);
@@ -410,8 +469,12 @@ private:
             stream.words.clear();
             stream.lasts.clear();
             stream.stamps.clear();
+            stream.turns.clear();
+            stream.states.clear();
+            stream.state = 0;
             stream.moved = stream.waited = stream.partial = 0;
         }
+        for (MemoryPort& memory : memories_) memory.clear();
     }
 
     // Verilator keeps all state of the design in one object. A cycle that leaves every byte of it as it was, with the
@@ -430,19 +493,58 @@ private:
     void start_trace(const char* path) {
         if (!path || !*path) return;
         context_.traceEverOn(true);
+        context_.timeunit(-9);
+        context_.timeprecision(-12);
+        trace_path_ = path;
+        // The writers themselves do not all say it.
+        const int file = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+        if (file < 0) throw std::runtime_error("cannot write " + trace_path_ + ": " + std::strerror(errno));
+        close(file);
+#ifdef RTL_TRACE_VCD
+        trace_ = std::make_unique<Trace>(&trace_file_);
+#else
         trace_ = std::make_unique<Trace>();
+#endif
         top_.trace(trace_.get(), 99);
         trace_->open(path);
-        if (!trace_->isOpen()) throw std::runtime_error(std::string{"cannot write "} + path);
     }
-    void dump(int half) {
-        if (trace_) trace_->dump(static_cast<uint64_t>(ticks_++));
+    void dump() {
+        if (trace_) trace_->dump(static_cast<uint64_t>(std::llround(static_cast<double>(ticks_++) * half_period_)));
     }
+    // What was written can be read if we are killed (a VCD file; an FST file gets its names when it is closed).
+    void watch_trace() {
+        if (!trace_ || SteadyClock::now() < next_flush_) return;
+#ifdef RTL_TRACE_VCD
+        trace_->flush();
+        if (trace_file_.error) trace_end_ = trace_file_.error;
+#endif
+        struct stat status {};
+        if (!stat(trace_path_.c_str(), &status) && status.st_size >= trace_limit_ && !trace_end_)
+            trace_end_ = TRACE_LIMIT;
+        if (trace_end_) end_trace();
+        next_flush_ = SteadyClock::now() + FLUSH;
+    }
+    void end_trace() {
+        if (!trace_) return;
+        dump();  // what the last edge changed
+        trace_->close();
+        trace_.reset();
+#ifdef RTL_TRACE_VCD
+        if (!trace_end_) trace_end_ = trace_file_.error;
+#endif
+    }
+#ifdef RTL_TRACE_VCD
+    TraceFile trace_file_;
+#endif
     std::unique_ptr<Trace> trace_;
+    std::string trace_path_;
+    SteadyClock::time_point next_flush_ = SteadyClock::now() + FLUSH;
     int64_t ticks_ = 0;
 #else
     void start_trace(const char*) {}
-    void dump(int) {}
+    void dump() {}
+    void watch_trace() {}
+    void end_trace() {}
 #endif
 
     VerilatedContext context_;
@@ -451,7 +553,12 @@ private:
     std::vector<Reset> resets_;
     std::vector<Stream> streams_;
     std::vector<Bus> buses_;
+    std::vector<MemoryPort> memories_;
+    Ram ram_;
     std::vector<uint8_t> remembered_;
+    double half_period_;
+    int64_t trace_limit_;
+    int trace_end_ = 0;
     int64_t cycle_ = 0, quiet_ = 0, next_look_ = FIRST_LOOK;
     unsigned events_ = 0;
     bool unsettled_ = true, driven_ = false, stalling_ = false;
@@ -480,9 +587,12 @@ extern "C" {
 
 const char* rtl_problem() { return problem.c_str(); }
 
-void* rtl_open(const char* folder, const char* trace) {
-    return guarded<void*>(nullptr, [&] { return new Simulation{folder, trace}; });
+void* rtl_open(const char* folder, const char* trace, double period, int64_t trace_limit) {
+    return guarded<void*>(nullptr, [&] { return new Simulation{folder, trace, period, trace_limit}; });
 }
+void rtl_end_trace(void* simulation) { static_cast<Simulation*>(simulation)->finish_trace(); }
+// 0, or why the waveform ended: an error number of the system, or a TraceEnd.
+int rtl_trace_end(void* simulation) { return static_cast<Simulation*>(simulation)->trace_end(); }
 void rtl_close(void* simulation) { delete static_cast<Simulation*>(simulation); }
 
 int64_t rtl_cycle(void* simulation) { return static_cast<Simulation*>(simulation)->cycle(); }
@@ -550,6 +660,36 @@ void rtl_stamps(void* simulation, int index, int64_t first, int64_t* stamps) {
     const Stream& stream = stream_of(simulation, index);
     if (first < static_cast<int64_t>(stream.stamps.size()))
         std::memcpy(stamps, &stream.stamps[first], (stream.stamps.size() - first) * sizeof(int64_t));
+}
+// Changes of TVALID and TREADY that were not fetched yet; `rtl_fetch_turns` hands them over.
+int64_t rtl_turns(void* simulation, int index) {
+    return static_cast<int64_t>(stream_of(simulation, index).turns.size());
+}
+void rtl_fetch_turns(void* simulation, int index, int64_t* cycles, uint8_t* states) {
+    Stream& stream = stream_of(simulation, index);
+    std::copy(stream.turns.begin(), stream.turns.end(), cycles);
+    std::copy(stream.states.begin(), stream.states.end(), states);
+    stream.turns.clear();
+    stream.states.clear();
+}
+// The physical memory that AXI4 masters see; the arrays stay the caller's.
+void rtl_memory(void* simulation, uint64_t base, uint64_t size, uint64_t page, uint8_t* ddr, uint8_t* cpu,
+                const uint8_t* shared) {
+    static_cast<Simulation*>(simulation)->set_ram({base, size, page, ddr, cpu, shared});
+}
+int64_t rtl_memory_beats(void* simulation, int index) {
+    return static_cast<Simulation*>(simulation)->memories()[index].beats;
+}
+// Ranges that a port read (wrote: 1) since they were last fetched; `rtl_fetch_touched` hands them over.
+int64_t rtl_touched(void* simulation, int index, int wrote) {
+    const MemoryPort& port = static_cast<Simulation*>(simulation)->memories()[index];
+    return static_cast<int64_t>((wrote ? port.written : port.read).size());
+}
+void rtl_fetch_touched(void* simulation, int index, int wrote, uint64_t* ranges) {
+    MemoryPort& port = static_cast<Simulation*>(simulation)->memories()[index];
+    std::vector<Touched>& log = wrote ? port.written : port.read;
+    std::memcpy(ranges, log.data(), log.size() * sizeof(Touched));
+    log.clear();
 }
 
 }  // extern "C"

@@ -19,6 +19,8 @@ _VIEWS = (
     "xilinx_verilogbehavioralsimulation",
     "xilinx_anylanguagebehavioralsimulation",
 )
+# Data and address of an AXI4 master: one that only reads has no write channel, and the other way round.
+_MEMORY_PINS = (("RDATA", "WDATA"), ("ARADDR", "AWADDR"))
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,16 @@ class RegisterInterface:
 
 
 @dataclass(frozen=True)
+class MemoryPort:
+    """An AXI4 master, through which the IP itself reads and writes memory: widths of data and address, and its pins."""
+
+    name: str
+    data_bits: int
+    address_bits: int
+    pins: dict[str, Pin]
+
+
+@dataclass(frozen=True)
 class Clock:
     """A clock input, the reset and the interfaces that go with it."""
 
@@ -114,10 +126,11 @@ class IpCore:
     resets      reset inputs, by interface name
     interrupts  interrupt outputs
     handshakes  pins of a block-level protocol without registers ("ap_start", "ap_done", …), by interface name
-    memories    names of AXI4 master interfaces, which are not simulated
+    memories    AXI4 masters, by name
     pins        every port of the top module, by name
     parameters  integer parameters of the top module
     sources     its Verilog files, its headers and its data files
+    revision    what Vivado tells two builds of one version apart by; 0 if it is not given
     """
 
     folder: Path
@@ -130,10 +143,11 @@ class IpCore:
     resets: dict[str, Reset]
     interrupts: tuple[Pin, ...]
     handshakes: dict[str, dict[str, Pin]]
-    memories: tuple[str, ...]
+    memories: dict[str, MemoryPort]
     pins: dict[str, Pin]
     parameters: dict[str, int]
     sources: Sources
+    revision: int
 
 
 def open_ip(path: Path | str) -> IpCore:
@@ -161,10 +175,11 @@ def open_ip(path: Path | str) -> IpCore:
         resets=_resets(found),
         interrupts=tuple(pin for one in found if one.kind == "interrupt" for pin in one.pins.values()),
         handshakes={one.name: one.pins for one in found if one.kind == "acc_handshake"},
-        memories=tuple(one.name for one in found if one.kind == "aximm" and one.role == "master"),
+        memories=_memories(found, vlnv),
         pins=pins,
         parameters=parameters,
         sources=sources,
+        revision=_revision(root),
     )
 
 
@@ -310,6 +325,23 @@ def _register_interfaces(
             pins=one.pins,
         )
     return interfaces
+
+
+def _memories(found: list[_Interface], vlnv: str) -> dict[str, MemoryPort]:
+    ports = {}
+    for one in found:
+        if one.kind != "aximm" or one.role != "master":
+            continue
+        data, address = (next((one.pins[p] for p in pair if p in one.pins), None) for pair in _MEMORY_PINS)
+        if data is None or address is None:
+            raise RtlError(f"{vlnv}: AXI4 master {one.name} has no data or no address; export the IP again")
+        ports[one.name] = MemoryPort(one.name, data.bits, address.bits, one.pins)
+    return ports
+
+
+def _revision(root: ElementTree.Element) -> int:
+    found = next((e for e in root.iter() if e.tag.endswith("}coreRevision")), None)
+    return 0 if found is None else evaluate(found.text or "", {}) or 0
 
 
 def _block_registers(block: ElementTree.Element, parameters: dict[str, int]) -> list[Register]:

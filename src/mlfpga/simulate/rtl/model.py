@@ -37,17 +37,30 @@ class RtlModel:
         self.stream_bits = self.core.streams[self._source].bits
         self.words_in: int = description["words_in"]
         self.words_out: int = description["words_out"]
-        self.simulation = RtlSimulation(self.core)
-        if self.core.registers:
-            self.simulation.write(_CONTROL, _START_FOR_GOOD, next(iter(self.core.registers)))
+        self._start()
 
     def run(self, words: np.ndarray, last: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        """See StreamModel.run. Raises RtlError if the words are not whole samples or the core stops before the end."""
+        """See StreamModel.run. Raises RtlError if the words are not whole samples or the core stops before the end.
+
+        After that, and after a KeyboardInterrupt, the core is in the middle of a sample: the next run begins after a
+        reset.
+        """
         words = np.ascontiguousarray(words).reshape(-1)
         samples, rest = divmod(len(words), self.words_in)
         if rest:
             raise RtlError(f"{self.top} takes {self.words_in} words a sample; {len(words)} words are not whole samples")
-        due = samples * self.words_out
+        try:
+            return self._run(words, last, samples * self.words_out)
+        except BaseException:
+            self._start()
+            raise
+
+    def _start(self) -> None:
+        self.simulation = RtlSimulation(self.core)
+        if self.core.registers:
+            self.simulation.write(_CONTROL, _START_FOR_GOOD, next(iter(self.core.registers)))
+
+    def _run(self, words: np.ndarray, last: np.ndarray | None, due: int) -> tuple[np.ndarray, np.ndarray]:
         self.simulation.offer(self._source, words, last)
         self.simulation.allow(self._sink, due)
         while due and self.simulation.waiting(self._sink) < due:
@@ -59,7 +72,6 @@ class RtlModel:
     def _explain_standstill(self, due: int) -> None:
         left = self.simulation.waiting(self._source)
         gave, _ = self.simulation.collect(self._sink)
-        self.simulation.withdraw(self._source)
         raise RtlError(
             f"{self.top} stands still: it gave {len(gave)} of {due} words and left {left} input words untaken; "
             f"check that a sample has {self.words_in} words in and {self.words_out} words out"

@@ -4,12 +4,19 @@ import re
 from collections.abc import Callable
 
 from mlfpga.simulate.rtl.errors import RtlError
-from mlfpga.simulate.rtl.ipxact import IpCore, Pin, RegisterInterface, StreamPort
+from mlfpga.simulate.rtl.ipxact import IpCore, MemoryPort, Pin, RegisterInterface, StreamPort
 
 # Members of the harness's struct Bus, in its order.
 _BUS = (
     *("AWADDR", "AWVALID", "AWREADY", "WDATA", "WSTRB", "WVALID", "WREADY", "BRESP", "BVALID", "BREADY"),
     *("ARADDR", "ARVALID", "ARREADY", "RDATA", "RRESP", "RVALID", "RREADY"),
+)
+# Members of the harness's struct MemoryPort, in its order.
+_MEMORY = (
+    *("ARADDR", "ARLEN", "ARSIZE", "ARBURST", "ARID", "ARVALID", "ARREADY"),
+    *("RDATA", "RRESP", "RLAST", "RID", "RVALID", "RREADY"),
+    *("AWADDR", "AWLEN", "AWSIZE", "AWBURST", "AWID", "AWVALID", "AWREADY"),
+    *("WDATA", "WSTRB", "WVALID", "WREADY", "BRESP", "BID", "BVALID", "BREADY"),
 )
 # Inputs of a block-level handshake without registers: a block design ties them high, so that the kernel runs for ever.
 _TIED = ("AP_START", "AP_CONTINUE", "START", "CONTINUE")
@@ -25,6 +32,11 @@ def bus_order(core: IpCore) -> list[str]:
     return list(core.registers)
 
 
+def memory_order(core: IpCore) -> list[str]:
+    """The AXI4 masters by the number that the harness knows them by."""
+    return list(core.memories)
+
+
 def pins_header(core: IpCore, prefix: str, names: dict[str, str], trigger: str | None) -> str:
     """The text of `pins.h` for a model that Verilator wrote with `prefix`.
 
@@ -34,11 +46,6 @@ def pins_header(core: IpCore, prefix: str, names: dict[str, str], trigger: str |
     """
     if not core.clocks:
         raise RtlError(f"{core.vlnv} has no clock interface; nothing can be simulated cycle by cycle")
-    if core.memories:
-        raise RtlError(
-            f"{core.vlnv} reads or writes memory by itself ({', '.join(core.memories)}, AXI4 master); "
-            "only AXI4-Stream and AXI4-Lite are simulated"
-        )
 
     def pin(found: Pin | None) -> str:
         return f"PIN({names[found.name]}, {found.bits})" if found else "Pin{}"
@@ -50,6 +57,7 @@ def pins_header(core: IpCore, prefix: str, names: dict[str, str], trigger: str |
         lines += [f"RTL_TIED({pin(tied)})" for logical, tied in pins.items() if logical in _TIED]
     lines += [_stream(stream, pin) for stream in core.streams.values()]
     lines += [_bus(bus, core, pin) for bus in core.registers.values()]
+    lines += [_memory(port, core, pin) for port in core.memories.values()]
     joined = " \\\n    ".join(lines)
     return (
         f'#include "{prefix}.h"\n#include "{prefix}___024root.h"\n#include "{prefix}__Syms.h"\n'
@@ -89,3 +97,11 @@ def _bus(bus: RegisterInterface, core: IpCore, pin: Callable[[Pin | None], str])
             f"{core.vlnv}: register interface {bus.name} is {bus.data_bits} bits wide; choose 32 or 64 (AXI4-Lite)"
         )
     return f"RTL_BUS({', '.join(pin(bus.pins.get(name)) for name in _BUS)})"
+
+
+def _memory(port: MemoryPort, core: IpCore, pin: Callable[[Pin | None], str]) -> str:
+    if port.data_bits % 8 or port.data_bits & (port.data_bits - 1):
+        raise RtlError(
+            f"{core.vlnv}: AXI4 master {port.name} is {port.data_bits} bits wide; choose 8, 16, 32, … or 1024"
+        )
+    return f"RTL_MEMORY({', '.join(pin(port.pins.get(name)) for name in _MEMORY)})"

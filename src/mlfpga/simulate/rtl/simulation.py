@@ -1,6 +1,8 @@
 """An IP's RTL, cycle by cycle: words in and out of its streams, accesses to its registers."""
 
 import ctypes
+import os
+import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,12 +12,14 @@ import numpy as np
 
 from mlfpga.simulate.rtl.errors import RtlError
 from mlfpga.simulate.rtl.ipxact import IpCore, StreamPort
-from mlfpga.simulate.rtl.pins import bus_order, stream_order
+from mlfpga.simulate.rtl.pins import bus_order, memory_order, stream_order
 from mlfpga.simulate.rtl.sources import ROMS
 from mlfpga.simulate.rtl.verilator import LIBRARY, TRACES, build
 
-# Cycles of one call into C; a Ctrl-C is seen between calls.
-_CHUNK = 50_000
+# The most cycles of one call into C; it comes back much sooner, and a Ctrl-C is seen between calls.
+_CHUNK = 1 << 40
+# The block of an FST file that holds the names of all signals; it is written last.
+_FST_NAMES = 6
 # An AXI4-Lite access that takes longer never ends.
 _ACCESS_LIMIT = 1_000
 _UNTIL = {"packet": 1, "taken": 2, "answered": 4, "full": 8, "interrupt": 16}
@@ -41,6 +45,22 @@ class Advance:
 
 
 @dataclass(frozen=True)
+class Ram:
+    """The physical memory that AXI4 masters see, from address `base` on.
+
+    ddr     its bytes (uint8)
+    cpu     what the CPU sees of it through its caches; the same array if there are none
+    shared  for each `page` bytes whether CPU and hardware see the same (uint8): then the content is in `cpu`
+    """
+
+    base: int
+    ddr: np.ndarray
+    cpu: np.ndarray
+    shared: np.ndarray
+    page: int = 4096
+
+
+@dataclass(frozen=True)
 class Access:
     """One AXI4-Lite access: the cycle it began at, the interface, offset, value, and whether it wrote."""
 
@@ -54,13 +74,19 @@ class Access:
 class RtlSimulation:
     """A core under Verilator, just after its reset.
 
-    trace  a file to write the waveform to, .vcd or .fst; None for none (faster)
+    trace        a file to write the waveform to, .vcd or .fst; None for none (faster). A .vcd can be read at any time,
+                 even after a crash; a .fst is much smaller, and can be read after `close`
+    clock_mhz    the clock that the times in the waveform are those of
+    trace_limit  bytes after which the waveform ends, with a warning; the simulation goes on
 
     The first simulation of a core builds it, which takes up to a minute; later ones take it from the cache.
-    Cycles count from the end of the reset. Raises RtlError if the core cannot be built.
+    Cycles count from the end of the reset; in a waveform the 16 cycles of the reset come before them. Raises RtlError
+    if the core cannot be built.
     """
 
-    def __init__(self, core: IpCore, trace: Path | str | None = None):
+    def __init__(
+        self, core: IpCore, trace: Path | str | None = None, clock_mhz: float = 100.0, trace_limit: int = 1 << 30
+    ):
         kind = Path(trace).suffix if trace is not None else None
         if kind is not None and kind not in TRACES:
             raise RtlError(f"waveform {trace} is neither .vcd nor .fst; choose one of them")
@@ -68,10 +94,14 @@ class RtlSimulation:
         self.accesses: list[Access] = []
         self._streams = {name: number for number, name in enumerate(stream_order(core))}
         self._buses = {name: number for number, name in enumerate(bus_order(core))}
+        self._memories = {name: number for number, name in enumerate(memory_order(core))}
+        self._ram: Ram | None = None
         folder = build(core, kind)
         self._library = _bound(folder / LIBRARY)
         path = str(Path(trace).resolve()).encode() if trace is not None else None
-        self._handle = self._library.rtl_open(str(folder / ROMS).encode(), path)
+        self._trace = Path(trace) if trace is not None else None
+        self._stopped: str | None = None
+        self._handle = self._library.rtl_open(str(folder / ROMS).encode(), path, 1e6 / clock_mhz, trace_limit)
         if not self._handle:
             raise RtlError(f"{core.vlnv} did not start: {self._problem()}")
 
@@ -83,11 +113,13 @@ class RtlSimulation:
 
     def __del__(self):
         if getattr(self, "_handle", None):
-            self.close()
+            self._library.rtl_close(self._handle)
 
     def close(self) -> None:
-        """End the simulation and finish its waveform."""
+        """End the simulation and finish its waveform; a warning tells if that could not be written."""
         if self._handle:
+            self._library.rtl_end_trace(self._handle)
+            self._watch_trace(closed=True)
             self._library.rtl_close(self._handle)
             self._handle = None
 
@@ -99,7 +131,7 @@ class RtlSimulation:
     @property
     def interrupt(self) -> bool:
         """Whether an interrupt output is high."""
-        return self._checked(self._library.rtl_interrupt(self._open)) > 0
+        return self._checked(self._library.rtl_interrupt(self._running)) > 0
 
     def write(self, offset: int, value: int, interface: str | None = None) -> None:
         """Write a 32-bit register; takes the few cycles that the bus needs.
@@ -109,7 +141,7 @@ class RtlSimulation:
         """
         name = self._bus(interface, offset)
         begun = self.cycle
-        result = self._library.rtl_write(self._open, self._buses[name], offset, value & 0xFFFFFFFF, _ACCESS_LIMIT)
+        result = self._library.rtl_write(self._running, self._buses[name], offset, value & 0xFFFFFFFF, _ACCESS_LIMIT)
         self._explain_access(result, "write to", name, offset)
         self.accesses.append(Access(begun, name, offset, value & 0xFFFFFFFF, True))
 
@@ -118,10 +150,36 @@ class RtlSimulation:
         name = self._bus(interface, offset)
         begun = self.cycle
         value = ctypes.c_uint32()
-        result = self._library.rtl_read(self._open, self._buses[name], offset, ctypes.byref(value), _ACCESS_LIMIT)
+        result = self._library.rtl_read(self._running, self._buses[name], offset, ctypes.byref(value), _ACCESS_LIMIT)
         self._explain_access(result, "read of", name, offset)
         self.accesses.append(Access(begun, name, offset, value.value, False))
         return value.value
+
+    def connect(self, ram: Ram) -> None:
+        """Give the AXI4 masters their memory; without it they read zeros, and every response is a decode error."""
+        for array in (ram.ddr, ram.cpu, ram.shared):
+            if array.dtype != np.uint8 or not array.flags.c_contiguous:
+                raise RtlError("memory is given as contiguous arrays of uint8")
+        if len(ram.cpu) != len(ram.ddr) or len(ram.shared) * ram.page < len(ram.ddr):
+            raise RtlError(f"{len(ram.ddr)} bytes of memory need as many of the CPU's, and a flag for each page")
+        self._ram = ram  # keeps the arrays alive
+        addresses = (array.ctypes.data for array in (ram.ddr, ram.cpu, ram.shared))
+        self._library.rtl_memory(self._open, ram.base, len(ram.ddr), ram.page, *addresses)
+
+    def touched(self, port: str, wrote: bool) -> np.ndarray:
+        """Memory that an AXI4 master asked to read (`wrote`: to write) since last asked.
+
+        (n, 2) of uint64: address and bytes of each range; bursts that follow each other are one.
+        """
+        number = self._memories[port]
+        ranges = np.empty((self._library.rtl_touched(self._open, number, wrote), 2), dtype=np.uint64)
+        if len(ranges):
+            self._library.rtl_fetch_touched(self._open, number, wrote, ranges.ctypes.data)
+        return ranges
+
+    def memory_beats(self, port: str) -> int:
+        """Handshakes of an AXI4 master since the reset: addresses, words and responses."""
+        return self._library.rtl_memory_beats(self._open, self._memories[port])
 
     def offer(self, port: str, words: np.ndarray, last: np.ndarray | None = None) -> None:
         """Queue words at an input stream, behind those that wait there.
@@ -168,7 +226,8 @@ class RtlSimulation:
                       offered words were taken), "answered" (both), "full" (a reader's allowance is used up),
                       "interrupt"
         quiet_cycles  ends it after so many cycles in which no stream moved; None waits for ever
-        It also ends as soon as the design stands still: when one cycle changes nothing in all of its state.
+        It also ends as soon as the design stands still: when one cycle changes nothing in all of its state. After a
+        KeyboardInterrupt the simulation stands where it was, between two cycles, and can go on.
         """
         names = [until] if isinstance(until, str) else list(until or ())
         unknown = [name for name in names if name not in _UNTIL]
@@ -179,8 +238,9 @@ class RtlSimulation:
         done, passed, fresh = ctypes.c_int64(), 0, 1
         while True:
             chunk = min(_CHUNK, max_cycles - passed)
-            stop = self._library.rtl_advance(self._open, chunk, events, quiet, fresh, ctypes.byref(done))
+            stop = self._library.rtl_advance(self._running, chunk, events, quiet, fresh, ctypes.byref(done))
             passed, fresh = passed + done.value, 0
+            self._watch_trace()
             if self._checked(stop) or passed >= max_cycles:
                 return Advance(passed, _STOPS[stop])
 
@@ -214,6 +274,18 @@ class RtlSimulation:
         stamps = np.empty(max(self._library.rtl_moved(self._open, number) - first, 0), dtype=np.int64)
         self._library.rtl_stamps(self._open, number, first, stamps.ctypes.data)
         return stamps
+
+    def handshakes(self, port: str) -> tuple[np.ndarray, np.ndarray]:
+        """How TVALID and TREADY of a stream changed since last asked (at first: since the reset, where both were low).
+
+        Returns the cycles (int64) of the changes, and TVALID + 2 * TREADY (uint8) from each of them on.
+        """
+        number = self._number(port, None)
+        count = self._library.rtl_turns(self._open, number)
+        cycles, states = np.empty(count, dtype=np.int64), np.empty(count, dtype=np.uint8)
+        if count:
+            self._library.rtl_fetch_turns(self._open, number, cycles.ctypes.data, states.ctypes.data)
+        return cycles, states
 
     def waited(self, port: str) -> int:
         """Cycles in which a stream had a word (TVALID) that its reader did not take (no TREADY)."""
@@ -265,8 +337,7 @@ class RtlSimulation:
             raise RtlError(
                 f"{self.core.name} did not answer the {what} {name} offset {offset:#x} within {_ACCESS_LIMIT} cycles"
             )
-        if result == 3:
-            raise RtlError(f"{self.core.name} stopped: {self._problem()}")
+        self._checked(-1 if result == 3 else result)
 
     @property
     def _open(self) -> int:
@@ -274,10 +345,36 @@ class RtlSimulation:
             raise RtlError(f"the simulation of {self.core.name} was closed; make a new RtlSimulation")
         return self._handle
 
+    @property
+    def _running(self) -> int:
+        """What stopped in the middle of a cycle cannot go on; what it gave until then can still be collected."""
+        if self._stopped:
+            raise RtlError(f"{self._stopped}; make a new RtlSimulation")
+        return self._open
+
     def _checked(self, result: int) -> int:
         if result < 0:
-            raise RtlError(f"{self.core.name} stopped: {self._problem()}")
+            self._stopped = f"{self.core.name} stopped: {self._problem()}"
+            raise RtlError(self._stopped)
         return result
+
+    def _watch_trace(self, closed: bool = False) -> None:
+        """Warn if the waveform ended before the simulation."""
+        reason = self._library.rtl_trace_end(self._handle) if self._trace else 0
+        if reason < 0:
+            why = f"it has {self._trace.stat().st_size:,} bytes, the most it may have"
+        elif reason > 0:
+            why = os.strerror(reason)
+        elif closed and self._trace and self._trace.suffix == ".fst" and not _is_whole_fst(self._trace):
+            why = "it could not be written to its end; is the disk full?"
+        else:
+            return
+        warnings.warn(
+            f"the waveform {self._trace} ends at cycle {self.cycle:,}: {why}; the simulation goes on without it",
+            RuntimeWarning,
+            stacklevel=3,
+        )
+        self._trace = None
 
     def _problem(self) -> str:
         return self._library.rtl_problem().decode(errors="replace")
@@ -293,7 +390,9 @@ class _Signatures:
         one = (self.handle, self.number)
         return {
             "rtl_problem": (ctypes.c_char_p,),
-            "rtl_open": (self.handle, ctypes.c_char_p, ctypes.c_char_p),
+            "rtl_open": (self.handle, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_double, self.count),
+            "rtl_end_trace": (None, self.handle),
+            "rtl_trace_end": (self.number, self.handle),
             "rtl_close": (None, self.handle),
             "rtl_cycle": (self.count, self.handle),
             "rtl_interrupt": (self.number, self.handle),
@@ -311,7 +410,28 @@ class _Signatures:
             "rtl_queued": (self.count, *one),
             "rtl_collect": (None, *one, self.data, self.data),
             "rtl_stamps": (None, *one, self.count, self.data),
+            "rtl_turns": (self.count, *one),
+            "rtl_fetch_turns": (None, *one, self.data, self.data),
+            "rtl_memory": (None, self.handle, *[ctypes.c_uint64] * 3, *[self.data] * 3),
+            "rtl_memory_beats": (self.count, *one),
+            "rtl_touched": (self.count, *one, self.number),
+            "rtl_fetch_touched": (None, *one, self.number, self.data),
         }
+
+
+def _is_whole_fst(path: Path) -> bool:
+    """Whether an FST file has all of its blocks; each begins with its kind (a byte) and how many bytes follow.
+
+    Its writer does not say that it could not write.
+    """
+    kinds, place, size = set(), 0, path.stat().st_size
+    with open(path, "rb") as file:
+        while place < size:
+            file.seek(place)
+            head = file.read(9)
+            kinds.add(head[0])
+            place += 1 + max(int.from_bytes(head[1:], "big"), 8)
+    return place == size and _FST_NAMES in kinds
 
 
 def _bound(path: Path) -> ctypes.CDLL:

@@ -5,11 +5,12 @@ import os
 import re
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
-from mlfpga.artifacts import cache_root, content_key, writing_folder
+from mlfpga.artifacts import cache_root, content_key
+from mlfpga.simulate.building import Tools, build_once
 from mlfpga.simulate.rtl.errors import RtlError
 from mlfpga.simulate.rtl.ipxact import IpCore
 from mlfpga.simulate.rtl.pins import pins_header, verilated_names
@@ -19,6 +20,7 @@ _HERE = Path(__file__).parent
 # Files of this package that decide what a library does.
 _DECIDING = (
     "harness.cpp",
+    "axi_memory.h",
     "floating_point.cpp",
     "floating_point.sv",
     "pins.py",
@@ -48,6 +50,10 @@ _HANDLERS = tuple(f"-DVL_USER_{name}" for name in ("FATAL", "STOP", "FINISH", "W
 # Code that runs every cycle, and code that runs once.
 _HOT, _COLD = ("-O2",), ("-O0",)
 TRACES = {".vcd": "VCD", ".fst": "FST"}
+# FST files are compressed with two libraries: as their development packages install them, and as they are on most
+# systems without.
+_COMPRESSION = (("-llz4", "-lz"), ("-l:liblz4.so.1", "-l:libz.so.1"))
+_NO_FST = "an .fst waveform needs the libraries lz4 and zlib (sudo apt install liblz4-dev zlib1g-dev)"
 
 
 @dataclass(frozen=True)
@@ -93,8 +99,8 @@ def build(core: IpCore, trace: str | None = None) -> Path:
     tool fails; a build that was stopped leaves nothing that a later one could take for whole.
     """
     verilator, compiler = find_verilator(), _compiler()
-    if trace == ".fst":
-        _need_compression(compiler)
+    if trace == ".fst" and _compression(verilator.root, compiler) is None:
+        raise RtlError(f"{_NO_FST}; or choose .vcd, which every viewer opens too")
     key = content_key(
         verilator.version,
         _output([compiler, "--version"]),
@@ -105,18 +111,21 @@ def build(core: IpCore, trace: str | None = None) -> Path:
         trace or "",
         core.top,
         repr([(name, core.pins[name]) for name in core.pins]),
-        repr([core.streams, core.registers, core.clocks, core.resets, core.handshakes, core.parameters]),
+        repr([core.streams, core.registers, core.clocks, core.resets, core.handshakes, core.memories, core.parameters]),
         repr([path.name for path in core.sources.files]),
         *core.sources.files,
         repr(core.sources.cores),
         *(_HERE / name for name in _DECIDING),
     )
     folder = cache_root() / "rtl" / f"{core.top[:60]}-{key[:20]}"
-    if not (folder / LIBRARY).exists():
-        print(f"building the simulation of {core.top} with Verilator (once; usually under a minute) …", flush=True)
-        with writing_folder(folder) as made:
-            _make(core, trace, verilator, compiler, made)
-    return folder
+    make = partial(_make, core, trace, verilator, compiler)
+    return build_once(folder, f"the simulation of {core.top} with Verilator", make)
+
+
+def best_trace() -> tuple[str, str]:
+    """The suffix of the waveforms to write here, and why it is not .fst, the smaller kind, if it is not."""
+    possible = _compression(find_verilator().root, _compiler()) is not None
+    return (".fst", "") if possible else (".vcd", _NO_FST)
 
 
 def _make(core: IpCore, trace: str | None, verilator: Verilator, compiler: str, made: Path) -> None:
@@ -124,21 +133,24 @@ def _make(core: IpCore, trace: str | None, verilator: Verilator, compiler: str, 
     work.mkdir()
     sources = prepare(core.sources, work / "source", made / ROMS)
     generated = work / "generated"
-    _verilate(core, trace, verilator, sources, generated)
-    names = verilated_names((generated / f"{_PREFIX}.h").read_text(), core)
-    trigger = None if trace else _single_edge(core, names, generated)
-    (generated / "pins.h").write_text(pins_header(core, _PREFIX, names, trigger))
-    flags = [*_COMMON, *_HANDLERS, *_tracing(trace), f"-I{generated}", *_includes(verilator)]
-    runtime = _runtime(trace, verilator, compiler)
-    units = sorted(generated.glob("*.cpp"), key=lambda path: -path.stat().st_size)
-    jobs = [(unit, _COLD if "__Slow" in unit.name else _HOT) for unit in (*units, _HERE / "harness.cpp")]
-    objects = _compile_all(compiler, jobs, flags, work)
-    command = [compiler, "-shared", "-o", str(made / LIBRARY), *map(str, objects), *map(str, runtime), "-lpthread"]
-    _run([*command, *(["-lz", "-llz4"] if trace == ".fst" else [])], "linking")
+    with Tools(work) as tools:
+        _verilate(core, trace, verilator, sources, generated, tools)
+        names = verilated_names((generated / f"{_PREFIX}.h").read_text(), core)
+        trigger = None if trace else _single_edge(core, names, generated)
+        (generated / "pins.h").write_text(pins_header(core, _PREFIX, names, trigger))
+        flags = [*_COMMON, *_HANDLERS, *_tracing(trace), f"-I{generated}", *_includes(verilator)]
+        units = sorted(generated.glob("*.cpp"), key=lambda path: -path.stat().st_size)
+        jobs = [(unit, _COLD if "__Slow" in unit.name else _HOT) for unit in (*units, _HERE / "harness.cpp")]
+        objects = _compile_all(tools, compiler, jobs, flags, work)
+        runtime = _runtime(trace, verilator, compiler)
+        command = [compiler, "-shared", "-o", str(made / LIBRARY), *map(str, objects), *map(str, runtime), "-lpthread"]
+        _run(tools, [*command, *(_compression(verilator.root, compiler) if trace == ".fst" else [])], "linking")
     shutil.rmtree(work)
 
 
-def _verilate(core: IpCore, trace: str | None, verilator: Verilator, sources: list[Path], generated: Path) -> None:
+def _verilate(
+    core: IpCore, trace: str | None, verilator: Verilator, sources: list[Path], generated: Path, tools: Tools
+) -> None:
     top_text = next(
         p.read_text("latin-1") for p in sources if re.search(rf"module\s+{core.top}\b", p.read_text("latin-1"))
     )
@@ -153,7 +165,7 @@ def _verilate(core: IpCore, trace: str | None, verilator: Verilator, sources: li
         *(f"-I{folder}" for folder in folders),
         *map(str, sources),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, env=verilator.environment, errors="replace")
+    done = tools.run(command, verilator.environment)
     if done.returncode:
         raise RtlError(_verilator_problem(core, done.stderr))
 
@@ -214,34 +226,34 @@ def _runtime(trace: str | None, verilator: Verilator, compiler: str) -> list[Pat
     names = ["verilated.cpp", "verilated_threads.cpp", "verilated_dpi.cpp"]
     names += [f"verilated_{TRACES[trace].lower()}_c.cpp"] if trace else []
     units = [include / name for name in names] + [_HERE / "floating_point.cpp"]
-    flags = [*_COMMON, *_HANDLERS, *_tracing(trace), *_includes(verilator)]
-    portable = [flag for flag in flags if not flag.startswith("-I")]
-    key = content_key(verilator.version, _output([compiler, "--version"]), *portable, *_HOT, *units)
+    flags = [*_COMMON, *_HANDLERS, *_tracing(trace), *_includes(verilator), *_declarations(verilator.root)]
+    portable = [*_COMMON, *_HANDLERS, *_tracing(trace)]
+    key = content_key(verilator.version, _output([compiler, "--version"]), *portable, *_HOT, *units, _HERE / "fst")
+
+    def make(made: Path) -> None:
+        with Tools(made) as tools:
+            _compile_all(tools, compiler, [(unit, _HOT) for unit in units], flags, made)
+
     folder = cache_root() / "rtl" / f"runtime-{key[:20]}"
-    if not folder.exists():
-        with writing_folder(folder) as made:
-            _compile_all(compiler, [(unit, _HOT) for unit in units], flags, made)
-    return sorted(folder.glob("*.o"))
+    return sorted(build_once(folder, "what all simulations share", make, announce=False).glob("*.o"))
 
 
-def _compile_all(compiler: str, jobs: list[tuple[Path, tuple[str, ...]]], flags: list[str], folder: Path) -> list[Path]:
+def _compile_all(
+    tools: Tools, compiler: str, jobs: list[tuple[Path, tuple[str, ...]]], flags: list[str], folder: Path
+) -> list[Path]:
     """Compile each (source, its flags) into `folder`, on all cores; the objects, in the same order."""
     objects = [folder / f"{source.stem}.o" for source, _ in jobs]
 
     def compile_one(job: tuple[tuple[Path, tuple[str, ...]], Path]) -> None:
         (source, level), target = job
-        _run([compiler, *level, *flags, "-c", str(source), "-o", str(target)], f"compiling {source.name}")
+        _run(tools, [compiler, *level, *flags, "-c", str(source), "-o", str(target)], f"compiling {source.name}")
 
-    pool = ThreadPoolExecutor(max_workers=os.cpu_count())
-    try:
-        list(pool.map(compile_one, zip(jobs, objects, strict=True)))
-    finally:
-        pool.shutdown(cancel_futures=True)
+    tools.run_all(compile_one, list(zip(jobs, objects, strict=True)))
     return objects
 
 
-def _run(command: list[str], what: str) -> None:
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace")
+def _run(tools: Tools, command: list[str], what: str) -> None:
+    done = tools.run(command)
     if done.returncode:
         errors = [line for line in done.stderr.splitlines() if "error" in line] or done.stderr.splitlines()
         raise RtlError(f"{what} failed: {' '.join(errors[:3])}")
@@ -254,19 +266,25 @@ def _compiler() -> str:
     return compiler
 
 
-def _need_compression(compiler: str) -> None:
-    """FST files are compressed; Verilator's writer includes the headers of both libraries."""
-    done = subprocess.run(
-        [compiler, "-E", "-x", "c++", "-"],
-        input="#include <lz4.h>\n#include <zlib.h>\n",
-        capture_output=True,
-        text=True,
+def _declarations(root: Path) -> list[str]:
+    """Where the compiler finds lz4's and zlib's functions declared if the system has no headers of theirs.
+
+    Verilators before 5.046 bring an older FST writer, which calls more functions and needs the real headers.
+    """
+    return ["-idirafter", str(_HERE / "fst")] if (root / "include/fstcpp").is_dir() else []
+
+
+@cache
+def _compression(root: Path, compiler: str) -> tuple[str, ...] | None:
+    """What to link so that an FST writer can compress; None if that is not possible here."""
+    program = (
+        "#include <lz4.h>\n#include <zlib.h>\nint main() { return LZ4_compressBound(1) + compressBound(1) < 2; }\n"
     )
-    if done.returncode:
-        raise RtlError(
-            "an .fst waveform needs the headers of lz4 and zlib (sudo apt install liblz4-dev zlib1g-dev); "
-            "or choose .vcd, which every viewer opens too"
-        )
+    for libraries in _COMPRESSION:
+        command = [compiler, *_declarations(root), "-x", "c++", "-", "-o", os.devnull, *libraries]
+        if subprocess.run(command, input=program, capture_output=True, text=True).returncode == 0:
+            return libraries
+    return None
 
 
 def _output(command: list[str], environment: dict[str, str] | None = None) -> str:
