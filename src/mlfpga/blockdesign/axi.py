@@ -3,6 +3,16 @@
 AXIMM = "xilinx.com:interface:aximm:1.0"
 AXIS = "xilinx.com:interface:axis:1.0"
 
+
+def bus_vlnv(bus: str) -> str:
+    """The definition of a standard bus by its short name.
+
+    >>> bus_vlnv("gpio")
+    'xilinx.com:interface:gpio:1.0'
+    """
+    return f"xilinx.com:interface:{bus}:1.0"
+
+
 _ADDRESS = "ADDR LEN SIZE BURST LOCK CACHE PROT QOS ID USER VALID READY"
 _FIXED_WIDTH = {"LEN": 8, "SIZE": 3, "BURST": 2, "CACHE": 4, "PROT": 3, "QOS": 4, "REGION": 4, "RESP": 2}
 
@@ -37,7 +47,7 @@ def suffix(signal: str) -> str:
     return signal[1:] if signal[0] in "RWBT" else signal[2:]
 
 
-def signal_width(signal: str, data_bits: int, address_bits: int = 0, id_bits: int = 0, user_bits: int = 0):
+def signal_width(signal: str, data_bits: int, address_bits=0, id_bits=0, user_bits=0, dest_bits=0) -> int | None:
     """Width of a signal in bits, or None for a single wire.
 
     >>> signal_width("WSTRB", 64), signal_width("TLAST", 32), signal_width("ARADDR", 64, 40)
@@ -54,4 +64,6 @@ def signal_width(signal: str, data_bits: int, address_bits: int = 0, id_bits: in
         return id_bits or None
     if name == "USER":
         return user_bits or None
+    if name == "DEST":
+        return dest_bits or None
     return _FIXED_WIDTH.get(name)

@@ -1,21 +1,52 @@
 """Expressions in the IP catalogue: `c_include_sg == 0`, `c_m_axi_mm2s_data_width // 8`.
 
 A catalogue file is data, so its expressions must not run code: integers, strings, names of parameters, arithmetic,
-comparisons, `and`/`or`/`not`, `a if b else c`, and calls of the functions named here are all there is.
+comparisons, `a in ("b", "c")`, `and`/`or`/`not`, `a if b else c`, and calls of the functions named here are all there
+is. `total("IN{}_WIDTH", 3)` adds up IN0_WIDTH, IN1_WIDTH and IN2_WIDTH; `given("NAME", 1)` is 1 if nobody has set NAME;
+`leading("4096 MBits")` is 4096; `log(2, N)` has its base first, as in IP-XACT.
 """
 
 import ast
+import math
 import operator
+import re
+from functools import cache
 
-from mlfpga.blockdesign.clocks import pl_divisor0, pl_divisor1, pl_megahertz
+from mlfpga.blockdesign.clocks import pl_clock
+from mlfpga.blockdesign.mmcm import mmcm_megahertz
 
+
+class ExpressionError(ValueError):
+    """An expression of the catalogue cannot be evaluated."""
+
+
+def log2(value: int) -> int:
+    """Bits needed to number `value` things.
+
+    >>> log2(1), log2(1024), log2(1025)
+    (0, 10, 11)
+    """
+    return (value - 1).bit_length()
+
+
+def _power(base, exponent):
+    """A power that no file can use to keep the machine busy for ever."""
+    if not abs(exponent) <= _LARGEST_EXPONENT:
+        raise ExpressionError(f"{base} ** {exponent} is too large")
+    return base**exponent
+
+
+_LARGEST_EXPONENT = 256
 _BINARY = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
     ast.Mult: operator.mul,
+    ast.Div: lambda first, second: first // second if first % second == 0 else first / second,
     ast.FloorDiv: operator.floordiv,
     ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
+    ast.Pow: _power,
+    ast.LShift: lambda value, bits: value * _power(2, bits),
+    ast.RShift: operator.rshift,
 }
 _COMPARE = {
     ast.Eq: operator.eq,
@@ -24,28 +55,39 @@ _COMPARE = {
     ast.LtE: operator.le,
     ast.Gt: operator.gt,
     ast.GtE: operator.ge,
+    ast.In: lambda item, several: item in several,
 }
 _FUNCTIONS = {
+    "abs": abs,
+    "ceiling": math.ceil,
+    "floor": math.floor,
+    "int": lambda value: int(float(value)),
+    "leading": lambda text: int(re.match(r"\d*", text)[0] or 0),
+    "log": lambda *words: round(math.log(*reversed(words)), 9),
+    "log2": log2,
     "max": max,
     "min": min,
-    "pl_divisor0": pl_divisor0,
-    "pl_divisor1": pl_divisor1,
-    "pl_megahertz": pl_megahertz,
+    "mmcm_megahertz": mmcm_megahertz,
+    "pow": _power,
 }
-
-
-class ExpressionError(ValueError):
-    """An expression of the catalogue cannot be evaluated."""
+# Functions that see all parameters.
+_WITH_PARAMETERS = {
+    "given": lambda parameters, name, otherwise: number(parameters.get(name, otherwise)),
+    "pl_clock": pl_clock,
+    "total": lambda parameters, template, count: sum(number(parameters[template.format(i)]) for i in range(count)),
+}
 
 
 def number(text):
-    """A parameter's value as an integer if it is one (decimal or 0x…), else as it is.
+    """A parameter's value as an integer if it is one (decimal or 0x…; true and false are 1 and 0), else as it is.
 
-    >>> number("0x10"), number("IOPLL")
-    (16, 'IOPLL')
+    >>> number("0x10"), number("IOPLL"), number("false")
+    (16, 'IOPLL', 0)
     """
     if not isinstance(text, str):
         return text
+    if text.lower() in ("true", "false"):
+        return int(text.lower() == "true")
     try:
         return int(text, 16 if text.lower().startswith("0x") else 10)
     except ValueError:
@@ -57,9 +99,14 @@ def evaluate(expression, parameters: dict):
     if isinstance(expression, (int, bool)):
         return expression
     try:
-        return _value(ast.parse(expression, mode="eval").body, parameters)
-    except (SyntaxError, TypeError, ZeroDivisionError) as error:
+        return _value(_parsed(expression), parameters)
+    except (SyntaxError, TypeError, KeyError, ZeroDivisionError) as error:
         raise ExpressionError(f"cannot evaluate {expression!r}: {error}") from error
+
+
+@cache
+def _parsed(expression):
+    return ast.parse(expression, mode="eval").body
 
 
 def _value(node, parameters):
@@ -69,6 +116,8 @@ def _value(node, parameters):
         if node.id not in parameters:
             raise ExpressionError(f"unknown parameter {node.id!r} in an expression")
         return number(parameters[node.id])
+    if isinstance(node, ast.Tuple):
+        return tuple(_value(item, parameters) for item in node.elts)
     if isinstance(node, ast.BinOp) and type(node.op) in _BINARY:
         return _BINARY[type(node.op)](_value(node.left, parameters), _value(node.right, parameters))
     if isinstance(node, ast.BoolOp):
@@ -82,6 +131,8 @@ def _value(node, parameters):
         return _value(node.body if _value(node.test, parameters) else node.orelse, parameters)
     if isinstance(node, ast.Compare) and len(node.ops) == 1 and type(node.ops[0]) in _COMPARE:
         return _COMPARE[type(node.ops[0])](_value(node.left, parameters), _value(node.comparators[0], parameters))
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _WITH_PARAMETERS:
+        return _WITH_PARAMETERS[node.func.id](parameters, *(_value(item, parameters) for item in node.args))
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _FUNCTIONS:
         return _FUNCTIONS[node.func.id](*(_value(item, parameters) for item in node.args))
     raise ExpressionError(f"{ast.unparse(node)!r} is not allowed in the catalogue")

@@ -185,6 +185,9 @@ class QueryCommands:
         else:
             # Pins are asked for as cell/pin; without any pattern everything of this level is meant.
             found = session.matching(paths, patterns or (["*"] if what not in ("pin", "interface pin") else ["*/*"]))
+            # A single signal of an interface is a pin too, if it is called by its name.
+            signals = [session.path(name) for name in patterns if what == "pin" and session.kind_of(name) == "pin"]
+            found += [path for path in signals if path not in found]
         if "-filter" in options:
             keep = parse_filter(options["-filter"])
             found = [path for path in found if keep(lambda name, path=path: self.property(f"/{path}", name) or "")]
