@@ -14,8 +14,10 @@ from mlfpga.blockdesign.bitstream import is_standin
 from mlfpga.blockdesign.catalogue import CatalogueError, accelerator_ip, load_catalogue
 from mlfpga.blockdesign.checks import BOARD_PART, Finding
 from mlfpga.blockdesign.commands import Session, commands
+from mlfpga.blockdesign.component import read_ip
 from mlfpga.blockdesign.design import AddressRow, Design, Where
 from mlfpga.blockdesign.fidelity import compare
+from mlfpga.blockdesign.repository import Repository
 from mlfpga.blockdesign.sandbox import Sandbox, ScriptError
 from mlfpga.blockdesign.settings import settings_text
 from mlfpga.blockdesign.vivado import (
@@ -71,7 +73,8 @@ def dry_run(
 
     script: the Tcl file, default `build_script()`; it may read files in its own folder only, and writes none
     settings: overrides of vivado/settings.tcl, by name; without any, the script is started without arguments
-    ips: catalogue entries besides the built-in ones; see `accelerator_ip`
+    ips: IPs besides the built-in ones: archives (.zip) or folders with component.xml, or catalogue entries such as
+        `accelerator_ip` makes
     check: raise DesignError if the design has errors; else leave them to `Design.check`
     seconds: limit on the run
     trusted: the script may read files anywhere and start programs
@@ -81,7 +84,10 @@ def dry_run(
     if not script.is_file():
         raise FileNotFoundError(f"there is no script {script}")
     files: set[str] = set()
-    session = Session(load_catalogue(ips), files, read_repository=_no_repository, find_module=_no_module)
+    catalogue = load_catalogue([ip if isinstance(ip, dict) else read_ip(ip) for ip in ips])
+    repository = Repository(lambda path: session.sandbox.readable(path), script.parent)
+    session = Session(catalogue, files, repository.ips, lambda name: repository.module(name, session.catalogue),
+                      repository.add_sources)  # fmt: skip
     with tempfile.TemporaryDirectory(prefix="mlfpga-dry-run-") as folder:
         overrides = Path(folder, "settings.tcl")
         overrides.write_text(settings_text(settings or {}), encoding="utf-8")
@@ -94,11 +100,3 @@ def dry_run(
     if errors:
         raise DesignError(design, errors)
     return design
-
-
-def _no_repository(folder):
-    return {}
-
-
-def _no_module(name):
-    raise CatalogueError(f"module {name}")

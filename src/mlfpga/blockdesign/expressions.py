@@ -12,7 +12,7 @@ import operator
 import re
 from functools import cache
 
-from mlfpga.blockdesign.clocks import pl_clock
+from mlfpga.blockdesign.clocks import fclk_divisor, pl_clock
 from mlfpga.blockdesign.mmcm import mmcm_megahertz
 
 
@@ -62,7 +62,7 @@ _FUNCTIONS = {
     "ceiling": math.ceil,
     "floor": math.floor,
     "int": lambda value: int(float(value)),
-    "leading": lambda text: int(re.match(r"\d*", text)[0] or 0),
+    "leading": lambda text: int(re.match(r"\d*", str(text))[0] or 0),
     "log": lambda *words: round(math.log(*reversed(words)), 9),
     "log2": log2,
     "max": max,
@@ -73,6 +73,7 @@ _FUNCTIONS = {
 # Functions that see all parameters.
 _WITH_PARAMETERS = {
     "given": lambda parameters, name, otherwise: number(parameters.get(name, otherwise)),
+    "fclk_divisor": fclk_divisor,
     "pl_clock": pl_clock,
     "total": lambda parameters, template, count: sum(number(parameters[template.format(i)]) for i in range(count)),
 }

@@ -112,7 +112,7 @@ class Sandbox:
             Where(str(path), number)
             for path in dict.fromkeys(self._scripts)
             for number, line in enumerate(self._lines(path), start=1)
-            if pattern.search(line)
+            if word in line and pattern.search(line)
         ]
         return found[0] if len(found) == 1 else self.where
 
@@ -151,6 +151,11 @@ class Sandbox:
     def resolve(self, path) -> Path:
         """An absolute path; relative ones start at the script's folder, or where it went with cd."""
         return (self._folder / path).resolve()
+
+    def readable(self, path) -> Path | None:
+        """The absolute path of what a script names, or None if the script may not read there."""
+        resolved = self.resolve(path)
+        return resolved if self._inside(resolved) else None
 
     def _prepare(self):
         import tkinter

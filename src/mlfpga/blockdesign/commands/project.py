@@ -128,13 +128,21 @@ class ProjectCommands:
             flags=["-norecurse", "-copy_to", "-force", "-scan_for_includes"],
             valued=["-fileset", "-of_objects", "-relative_to"],
         )
-        return self._session.words(files)
+        return self._add(files)
 
     def import_files(self, *words):
         options, files = parse_options(
             words, flags=["-force", "-norecurse", "-flat"], valued=["-fileset", "-relative_to", "-of_objects"]
         )
-        return self._session.words(files)
+        return self._add(files)
+
+    def read_verilog(self, *words):
+        _, files = parse_options(words, flags=["-sv"], valued=["-library"])
+        return self._add(files)
+
+    def read_vhdl(self, *words):
+        _, files = parse_options(words, flags=["-vhdl2008", "-vhdl2019"], valued=["-library"])
+        return self._add(files)
 
     def update_compile_order(self, *words):
         parse_options(words, flags=["-force_gui"], valued=["-fileset"])
@@ -225,6 +233,11 @@ class ProjectCommands:
 
     def report_power(self, *words):
         self._report(words, ["-advisory", "-hierarchical_depth"], ["-hier", "-format"])
+
+    def _add(self, files):
+        files = self._session.words(files)
+        self._session.add_sources(files)
+        return files
 
     def _generate(self):
         session = self._session

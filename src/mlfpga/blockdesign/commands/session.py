@@ -9,6 +9,7 @@ import fnmatch
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from mlfpga.blockdesign.boards import find_board
 from mlfpga.blockdesign.catalogue import IP, CatalogueError, did_you_mean
 from mlfpga.blockdesign.design import Cell, Design, Hierarchy, Link, Mapping, Net, Pin, Where, level_of, parent_of
 from mlfpga.blockdesign.sandbox import CommandError, Sandbox
@@ -22,7 +23,8 @@ class Session:
     """One run of a script.
 
     catalogue   the IPs that exist, by VLNV
-    read_repository, find_module   how IPs come from a folder that the script names, and from Verilog sources
+    read_repository, find_module   how IPs come from a folder that the script names, and from source files
+    add_sources note the source files that the script adds
     files       paths of files that Vivado would have written
     instance    the current instance: the hierarchy where relative names start
     properties  what the script has set on objects that the dry run has no model of, by (object, NAME)
@@ -34,6 +36,7 @@ class Session:
     files: set[str]
     read_repository: Callable[[str], dict[str, IP]]
     find_module: Callable[[str], IP]
+    add_sources: Callable[[list[str]], None]
     design: Design = field(default_factory=Design)
     sandbox: Sandbox | None = None
     instance: str = ""
@@ -269,9 +272,14 @@ class Session:
         self.connect_interfaces([pin, Pin("", name)])
 
     def apply_preset(self, cell: Cell) -> None:
-        """The board's values for a processing system. Board files belong to Vivado; without them its defaults stay."""
-        board = self.design.board_part or "no board"
-        self.remark(f"the preset of {board} is not known here; {cell.name} keeps the values that the script sets")
+        """The board's values for a processing system. Board files belong to Vivado; only some boards are known here."""
+        board = find_board(self.design.board_part)
+        if board and cell.ip.vlnv.rpartition(":")[0] == board.ip:
+            for name, value in board.preset.items():
+                self.set_parameter(cell, name, value)
+            return
+        named = self.design.board_part or "no board"
+        self.remark(f"the preset of {named} is not known here; {cell.name} keeps the values that the script sets")
 
     def set_parameter(self, cell: Cell, name: str, value: str) -> None:
         """CONFIG.<name> of a cell."""
@@ -284,6 +292,8 @@ class Session:
             raise CommandError(f"{cell.name}: {error}", word=f"CONFIG.{name}") from error
         cell.changes[name] = value
         cell.changed_at[name] = self.sandbox.where_of(f"CONFIG.{name}")
+        if not cell.ip.decides(name):
+            return
         try:
             _ = cell.values
         except ValueError as error:
@@ -302,6 +312,7 @@ class Session:
             design.part = value
         elif item == self.project and name == "BOARD_PART":
             design.board_part = value
+            design.part = board.part if (board := find_board(value)) else design.part
         elif name == "IP_REPO_PATHS":
             self.add_repositories(self.split(value))
         self.properties[item, name] = value

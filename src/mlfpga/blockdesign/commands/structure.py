@@ -2,7 +2,7 @@
 
 import dataclasses
 
-from mlfpga.blockdesign.catalogue import Interface, Port
+from mlfpga.blockdesign.catalogue import CatalogueError, Interface, Port
 from mlfpga.blockdesign.commands.options import parse_options
 from mlfpga.blockdesign.commands.session import Session
 from mlfpga.blockdesign.design import Pin, parent_of
@@ -82,10 +82,19 @@ class StructureCommands:
         if kind == "hier":
             return session.add_cell(path, None)
         if kind == "module":
-            return session.add_cell(path, session.find_module(options.get("-reference", "")))
+            return session.add_cell(path, self._module(options.get("-reference", "")))
         session.need(kind == "ip", f"-type {kind} is not modelled; the dry run makes cells of type ip, hier and module")
         session.need("-vlnv" in options, "which IP? -vlnv vendor:library:name:version says it")
         return session.add_cell(path, session.find_ip(options["-vlnv"]))
+
+    def can_resolve_reference(self, *words):
+        _, names = parse_options(words)
+        try:
+            for name in self._session.words(names):
+                self._module(name)
+        except CommandError:
+            return 0
+        return 1
 
     def group_bd_cells(self, *words):
         """Move cells into a hierarchy, made if it does not exist; wires that cross its border get a pin there."""
@@ -181,6 +190,12 @@ class StructureCommands:
         return made
 
     # How they do it.
+
+    def _module(self, name):
+        try:
+            return self._session.find_module(name)
+        except CatalogueError as error:
+            raise CommandError(str(error)) from error
 
     def _new_port(self, words):
         options, (name,) = parse_options(words, valued=["-dir", "-type", "-from", "-to", "-freq_hz", "-portwidth"])
