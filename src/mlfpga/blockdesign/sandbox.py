@@ -87,6 +87,7 @@ class Sandbox:
         self._folder = self._roots[0]
         self._scratch = tempfile.TemporaryDirectory(prefix="mlfpga-dry-run-")
         self._scripts: list[Path] = []
+        self._words: dict[Path, dict[str, list[int]]] = {}
         own = {"puts": self._puts, "file": self._file, "exit": self._exit, "pwd": self._pwd, "cd": self._cd}
         self._commands = commands | own | {"glob": self._glob, "open": self._open}
         self._commands |= {name: self._refuser(name) for name in _REFUSED if not (trusted and name in _TRUSTED)}
@@ -107,14 +108,22 @@ class Sandbox:
 
         A command over many lines counts as its first, and a list may come from another file: a word says more.
         """
-        pattern = re.compile(rf"(?<![\w.]){re.escape(word)}(?!\w)")
+        # A script may name a thousand words one after the other, so they are looked up, not searched for.
         found = [
             Where(str(path), number)
             for path in dict.fromkeys(self._scripts)
-            for number, line in enumerate(self._lines(path), start=1)
-            if word in line and pattern.search(line)
+            for number in self._places(path).get(word, ())
         ]
         return found[0] if len(found) == 1 else self.where
+
+    def _places(self, path) -> dict[str, list[int]]:
+        """Words of a script and the numbers of their lines; a word may have dots, slashes and stars in it."""
+        if path not in self._words:
+            self._words[path] = places = {}
+            for number, line in enumerate(self._lines(path), start=1):
+                for word in dict.fromkeys(re.findall(r"[\w./:*-]+", line)):
+                    places.setdefault(word, []).append(number)
+        return self._words[path]
 
     def run(self, script, arguments=()) -> None:
         """Run a script file. ScriptError with its file and line if it fails, or ends with a non-zero exit code."""
