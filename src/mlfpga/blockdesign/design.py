@@ -190,6 +190,7 @@ class Design:
         self.where: Where | None = None
         self.output: list[str] = []
         self.board_part = ""
+        self.validated = False
         self.remarks: list[tuple[str, str, Where | None]] = []
         self._flat: _Flat | None = None
 
@@ -267,9 +268,9 @@ class Design:
             if target is None or target in seen:
                 continue
             seen.add(target)
-            if target.cell in self.cells and self.cells[target.cell].ip.kind == "BUS":
+            if target.cell in self.cells and self.cells[target.cell].shape.kind == "BUS":
                 interfaces = self.cells[target.cell].shape.interfaces.values()
-                waiting += [Pin(target.cell, item.name) for item in interfaces if item.drives]
+                waiting += [Pin(target.cell, item.name) for item in interfaces if item.drives and item.bus == "aximm"]
             else:
                 found.append(target)
         return found

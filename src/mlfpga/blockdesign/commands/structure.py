@@ -58,6 +58,12 @@ class StructureCommands:
         parse_options(words, flags=["-regexp", "-nocase"], valued=["-filter", "-of_objects"])
         return [self._session.design.name] if self._session.design.name else []
 
+    def validate_bd_design(self, *words):
+        """Findings are made of the finished design, by `Design.check`."""
+        parse_options(words, flags=["-force", "-include_pfm", "-assign_dfx_addressing"], valued=["-design"])
+        self._session.follow_wires()
+        self._session.design.validated = True
+
     def current_bd_instance(self, *words):
         _, names = parse_options(words)
         session = self._session

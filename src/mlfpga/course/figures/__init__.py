@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import TextIO
 
 from mlfpga.artifacts import build_root, writing
-from mlfpga.course.figures import board, path
+from mlfpga.course.figures import board, path, vivado
 from mlfpga.course.figures.entries import at_least, at_most
 from mlfpga.course.stages import StageError
 
 __all__ = ["GROUPS", "at_least", "at_most", "measure"]
 
-GROUPS: dict[str, Callable[[], Iterator[dict]]] = {"path": path.path, "board": board.board}
+GROUPS: dict[str, Callable[[], Iterator[dict]]] = {"path": path.path, "board": board.board, "vivado": vivado.vivado}
 
 
 def measure(group: str | None = None, stream: TextIO = sys.stdout) -> bool:
