@@ -14,6 +14,7 @@ from mlfpga.blockdesign.bitstream import is_standin
 from mlfpga.blockdesign.catalogue import CatalogueError, accelerator_ip, load_catalogue
 from mlfpga.blockdesign.checks import BOARD_PART, Finding
 from mlfpga.blockdesign.commands import Session, commands
+from mlfpga.blockdesign.commands.project import VIVADO_VERSION
 from mlfpga.blockdesign.component import read_ip
 from mlfpga.blockdesign.design import AddressRow, Design, Where
 from mlfpga.blockdesign.fidelity import compare
@@ -93,6 +94,8 @@ def dry_run(
         overrides.write_text(settings_text(settings or {}), encoding="utf-8")
         session.sandbox = sandbox = Sandbox(commands(session), [script.parent, folder], files, seconds, trusted)
         sandbox.run(script, [] if settings is None else [overrides])
+        session.design.release = sandbox.expected_version or VIVADO_VERSION
+    session.follow_wires()
     design = session.design
     design.output = sandbox.output
     design.remarks += [("warning", message, where) for message, where in session.missed]

@@ -81,6 +81,11 @@ class Hierarchy:
     ports: dict[str, Port] = field(default_factory=dict)
     interfaces: dict[str, Interface] = field(default_factory=dict)
 
+    @property
+    def pins(self) -> dict[str, Port]:
+        """Its ports: a hierarchy's interfaces have no pins of their own."""
+        return self.ports
+
     def missing(self, name: str, what: str) -> str:
         from mlfpga.blockdesign.catalogue import did_you_mean
 
@@ -178,7 +183,7 @@ def size_text(size: int) -> str:
 
 
 class Design:
-    """What a script has built."""
+    """What a script has built. `release` is the version of Vivado that the script was written for ("2024.1")."""
 
     def __init__(self, name: str = "", part: str = ""):
         self.name, self.part = name, part
@@ -191,6 +196,7 @@ class Design:
         self.output: list[str] = []
         self.board_part = ""
         self.validated = False
+        self.release = ""
         self.remarks: list[tuple[str, str, Where | None]] = []
         self._flat: _Flat | None = None
 
@@ -226,7 +232,7 @@ class Design:
         return self.cells[cell].shape if cell in self.cells else self.hierarchies[cell]
 
     def port(self, pin: Pin) -> Port:
-        return self.shape(pin.cell).ports[pin.port]
+        return self.shape(pin.cell).pins[pin.port]
 
     def interface(self, pin: Pin) -> Interface:
         return self.shape(pin.cell).interfaces[pin.port]
@@ -242,7 +248,7 @@ class Design:
         return self._flattened().link_of.get(pin)
 
     def partner(self, pin: Pin) -> Pin | None:
-        """The other end of an interface connection."""
+        """The other end of an interface connection; to one that only listens, what it listens to."""
         link = self.link_of(pin)
         return None if link is None else link.target if pin == link.source else link.source
 
@@ -270,15 +276,19 @@ class Design:
             seen.add(target)
             if target.cell in self.cells and self.cells[target.cell].shape.kind == "BUS":
                 interfaces = self.cells[target.cell].shape.interfaces.values()
-                waiting += [Pin(target.cell, item.name) for item in interfaces if item.drives and item.bus == "aximm"]
+                bus = self.interface(target).bus
+                waiting += [Pin(target.cell, item.name) for item in interfaces if item.drives and item.bus == bus]
             else:
                 found.append(target)
         return found
 
     def route(self, mapping: Mapping) -> str | None:
-        """The interface of the master through which a mapped segment is reached, or None."""
+        """The interface of the master through which a mapped segment is reached, or None.
+
+        Of several it is the last: so says Vivado in the handoff.
+        """
         slave = Pin(mapping.slave, self.segment(mapping).interface)
-        for interface in self.space(mapping).interfaces:
+        for interface in reversed(self.space(mapping).interfaces):
             if slave in self.reachable(mapping.master, interface):
                 return interface
         return None
@@ -350,7 +360,7 @@ class _Flat:
     def __init__(self, nets: list[Net], links: list[Link]):
         self.nets, self.links = nets, links
         self.net_of = {pin: net for net in nets for pin in net.pins}
-        self.link_of = {pin: link for link in reversed(links) for pin in (link.source, link.target)}
+        self.link_of = {pin: link for link in reversed(links) for pin in (link.source, link.target, *link.monitors)}
 
 
 def _flat_nets(design: Design) -> list[Net]:
