@@ -26,6 +26,12 @@ def test_several_outputs_share_one_oscillator():
     assert [float(mmcm_megahertz(n + 1, "MMCM", 100, *requests)) for n in range(7)] == list(requests)
 
 
+def test_only_the_first_output_is_divided_in_eighths():
+    # 160 MHz is 1000 MHz / 6.25, and no VCO frequency that makes 1000 MHz is a whole multiple of it.
+    assert [mmcm_megahertz(n, "MMCM", 100, 160, 1000) for n in (1, 2)] == ["160.00000", "1000.00000"]
+    assert [mmcm_megahertz(n, "MMCM", 100, 1000, 160) for n in (1, 2)] != ["1000.00000", "160.00000"]
+
+
 def test_a_request_that_cannot_be_met_is_missed_by_little():
     assert abs(float(mmcm_megahertz(2, "MMCM", 100, 74.25, 12.288)) - 12.288) < 0.05
 
