@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from mlfpga.blockdesign.boards import find_board
 from mlfpga.blockdesign.catalogue import IP, CatalogueError, did_you_mean
 from mlfpga.blockdesign.design import Cell, Design, Hierarchy, Link, Mapping, Net, Pin, Where, level_of, parent_of
+from mlfpga.blockdesign.expressions import number
 from mlfpga.blockdesign.sandbox import CommandError, Sandbox
 
 # Kinds of objects, in the order in which a name is looked up.
@@ -88,10 +89,11 @@ class Session:
         return f"{self.instance}/{name}".strip("/")
 
     def find_ip(self, vlnv: str) -> IP:
-        """An IP by VLNV; without a version, the newest."""
-        found = [name for name in self.catalogue if name == vlnv or name.rpartition(":")[0] == vlnv]
+        """An IP by VLNV; without a version, or with * in it, the newest that fits."""
+        wanted = vlnv.rstrip(":") + (":*" if vlnv.rstrip(":").count(":") == 2 else "")
+        found = fnmatch.filter(self.catalogue, wanted)
         if not found:
-            known = [name for name in self.catalogue if name.rpartition(":")[0] == vlnv.rpartition(":")[0]]
+            known = [name for name in self.catalogue if name.rpartition(":")[0] == wanted.rpartition(":")[0]]
             close = f"; the dry run knows {', '.join(sorted(known))}" if known else did_you_mean(vlnv, self.catalogue)
             raise CommandError(f'there is no IP "{vlnv}"{close}')
         return self.catalogue[max(found, key=lambda name: [int(n) if n.isdecimal() else 0 for n in
@@ -114,7 +116,7 @@ class Session:
             known = [*self.design.cells, *filter(None, self.design.hierarchies)]
             raise CommandError(f'there is no cell "{cell}"{did_you_mean(cell, known)}')
         shape = self.design.shape(cell)
-        if port not in (shape.ports if what == "pin" else shape.interfaces):
+        if port not in (shape.pins if what == "pin" else shape.interfaces):
             title = "the design" if not cell else cell
             if cell in self.design.cells:
                 title += f" ({self.design.cells[cell].ip.name})"
@@ -137,7 +139,7 @@ class Session:
             return "cell"
         if cell in design.cells or cell in design.hierarchies:
             shape = design.shape(cell)
-            for table, kind in ((shape.ports, "pin"), (shape.interfaces, "interface pin")):
+            for table, kind in ((shape.pins, "pin"), (shape.interfaces, "interface pin")):
                 if last in table:
                     return kind if cell else kind.replace("pin", "port")
             if cell in design.cells and last in design.cells[cell].shape.spaces:
@@ -252,17 +254,27 @@ class Session:
                 return
 
     def _follow(self, cell) -> bool:
-        followed = {}
-        for name, rules in cell.ip.parameters.items():
-            partner = self.design.partner(Pin(cell.name, rules["follows"])) if "follows" in rules else None
-            if partner is None or name in cell.changes:
-                continue
-            value = self.design.interface(partner).propagated(rules.get("takes", "data_bits"))
-            if value is not None:
-                followed[name] = str(value)
+        found = {name: self._other_end(cell, rules) for name, rules in cell.ip.following.items()}
+        followed = {name: str(value) for name, value in found.items() if value is not None}
         changed = followed != cell.followed
         cell.followed = followed
         return changed
+
+    def _other_end(self, cell, rules):
+        """What a parameter takes on from the first of its interfaces, pins or segments that is connected, or None."""
+        design, what = self.design, rules.get("takes", "data_bits")
+        sources = rules["follows"] if isinstance(rules["follows"], list) else [rules["follows"]]
+        for source in sources:
+            pin = Pin(cell.name, source)
+            if source in cell.shape.interfaces and (partner := design.partner(pin)):
+                return design.interface(partner).propagated(what)
+            if source in cell.shape.ports and (net := design.net_of(pin)) and (driver := design.driver(net)):
+                return design.port(driver).propagated(what)
+            if source in cell.shape.segments:
+                sizes = [m.size for m in design.mappings if (m.slave, m.segment) == (cell.name, source)]
+                if sizes:
+                    return max(sizes) * 8 // number(cell.values[rules["word_bits"]])
+        return None
 
     def make_external(self, pin: Pin, name: str) -> None:
         """An interface of the design, of the kind of `pin`, connected to it."""
@@ -290,7 +302,7 @@ class Session:
             cell.ip.check_parameter(name, value)
         except CatalogueError as error:
             raise CommandError(f"{cell.name}: {error}", word=f"CONFIG.{name}") from error
-        cell.changes[name] = value
+        cell.changes[name] = cell.ip.written(name, value)
         cell.changed_at[name] = self.sandbox.where_of(f"CONFIG.{name}")
         if not cell.ip.decides(name):
             return
