@@ -119,3 +119,18 @@ def test_zynq_7000_ports_follow_their_switches():
     assert {"FCLK_CLK0", "FCLK_CLK1", "FCLK_RESET0_N", "S_AXI_HP0_ACLK"} <= set(ps.ports)
     assert ps.segments["S_AXI_HP0/HP0_DDR_LOWOCM"].size == 2**30
     assert ps.interfaces["S_AXI_HP0"].data_bits == 64 and ps.interfaces["M_AXI_GP0"].protocol == "AXI3"
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"PCW_FPGA0_PERIPHERAL_FREQMHZ": 50}, ("8", "4")),
+        ({"PCW_FPGA0_PERIPHERAL_FREQMHZ": 100, "PCW_CRYSTAL_PERIPHERAL_FREQMHZ": 50}, ("5", "2")),
+        ({"PCW_FPGA0_PERIPHERAL_FREQMHZ": 142, "PCW_CRYSTAL_PERIPHERAL_FREQMHZ": 50}, ("7", "1")),
+        ({"PCW_FPGA_FCLK0_ENABLE": 0}, ("1", "1")),
+    ],
+)
+def test_zynq_7000_clocks_are_divided_as_vivado_does(changes, expected):
+    """Expected: FCLK_CLK0 to 3 of public designs that Vivado 2018.3 to 2023.2 wrote."""
+    values = PS7.values({name: str(value) for name, value in changes.items()})
+    assert tuple(values[f"PCW_FCLK0_PERIPHERAL_DIVISOR{n}"] for n in "01") == expected
