@@ -77,3 +77,15 @@ def test_what_does_not_exist_is_named(run_lines, line, message):
     with pytest.raises(ScriptError) as caught:
         run_lines(WIRED + line)
     assert caught.value.message.startswith(f"assign_bd_address: {message}")
+
+
+@pytest.mark.parametrize(("hpm0", "base"), [(0, 0xA000_0000), (1, 0xB000_0000)])
+def test_hpm1_begins_where_hpm0_would_if_that_is_off(run_lines, hpm0, base):
+    design = run_lines(
+        f"set_property -dict {{CONFIG.PSU__USE__M_AXI_GP0 {hpm0} CONFIG.PSU__USE__M_AXI_GP1 1 "
+        "CONFIG.PSU__USE__M_AXI_GP2 0} $ps\n"
+        "connect_bd_intf_net [get_bd_intf_pins ps/M_AXI_HPM1_FPD] [get_bd_intf_pins net/s_axi_control]\n"
+        "assign_bd_address"
+    )
+    assert rows(design) == {("ps/Data", "net/s_axi_control", "Reg", hex(base), 65536)}
+    assert not any("out of reach" in str(finding) for finding in design.check())

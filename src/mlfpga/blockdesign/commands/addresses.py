@@ -5,7 +5,6 @@ from mlfpga.blockdesign.commands.session import Session
 from mlfpga.blockdesign.design import Pin
 from mlfpga.blockdesign.sandbox import CommandError
 
-
 # What Vivado leaves out when it is not asked for: the on-chip memory, which belongs to the boot code.
 _LEFT_OUT = "_LPS_OCM"
 
@@ -151,6 +150,10 @@ class AddressCommands:
         shape = design.cells[cell].shape.spaces[space]
         behind = [i for i in shape.interfaces if Pin(slave, segment.interface) in design.reachable(cell, i)]
         windows = [window for i in behind for window in shape.windows.get(i, [(0, 2**shape.bits - 1)])]
+        # A window that several interfaces see is used by the first of them: HPM1 has 0xA0000000 if HPM0 is off.
+        first = shape.interfaces.index(behind[0]) if behind else 0
+        before = [window for i in shape.interfaces[:first] for window in shape.windows.get(i, [])]
+        windows.sort(key=lambda window: window in before)
         if segment.base is not None:
             fits = any(low <= segment.base and segment.base + size - 1 <= high for low, high in windows)
             return segment.base if fits else None
