@@ -2,6 +2,8 @@
 
 import pytest
 
+from mlfpga.blockdesign import ScriptError
+
 WIRED = """
 connect_bd_net -net clock [get_bd_pins ps/pl_clk0] [get_bd_pins net/ap_clk] [get_bd_pins dma/m_axi_mm2s_aclk]
 connect_bd_intf_net -intf_net words [get_bd_intf_pins dma/M_AXIS_MM2S] [get_bd_intf_pins net/s_axis]
@@ -75,3 +77,10 @@ def test_names_start_at_the_current_instance(told):
         current_bd_instance /
         puts [get_bd_cells -hierarchical inner]
     """) == ["/box/inner", "/dma", "/box", "/box/inner"]
+
+
+def test_a_quiet_setting_of_what_does_not_exist_changes_nothing(run_lines):
+    quiet = run_lines("set_property -quiet -dict {CONFIG.C_FAMILY zynquplus CONFIG.c_sg_length_width 20} $dma")
+    assert quiet.cells["dma"].values["c_sg_length_width"] == "20"
+    with pytest.raises(ScriptError):
+        run_lines("set_property CONFIG.C_NOTHING 1 $dma")

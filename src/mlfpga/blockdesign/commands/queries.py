@@ -132,7 +132,11 @@ class QueryCommands:
             session.blame_miss("there is no object to set properties of")
         for item in objects:
             for name, value in properties:
-                self._set(item, name, value)
+                try:
+                    self._set(item, name, value)
+                except CommandError:
+                    if "-quiet" not in options:
+                        raise
         session.follow_wires()
 
     def reset_property(self, *words):
