@@ -148,6 +148,16 @@ def test_what_nothing_depends_on_is_not_compared(compared, old, new):
     assert compared(old, new).complete
 
 
+def test_the_name_of_the_design_does_not_matter(tmp_path):
+    clock = '<CONNECTION INSTANCE="ps" PORT="pl_clk0"/>'
+    texts = [SAMPLE.replace(clock, f'<CONNECTION INSTANCE="{name}_imp" PORT="clk_p"/>') for name in ("a", "b")]
+    texts.append(texts[0].replace('INSTANCE="gpio" MODTYPE', 'INSTANCE="a_imp" MODTYPE'))
+    for number, text in enumerate(texts):
+        (tmp_path / f"{number}.hwh").write_text(text, encoding="utf-8")
+    assert compare(tmp_path / "0.hwh", tmp_path / "1.hwh").complete
+    assert not compare(tmp_path / "2.hwh", tmp_path / "1.hwh")["clock and reset pins"].complete
+
+
 def test_the_order_of_modules_does_not_matter(tmp_path):
     modules = re.findall(r"    <MODULE .*?</MODULE>\n", SAMPLE, re.DOTALL)
     turned = SAMPLE.replace("".join(modules), "".join(reversed(modules)))

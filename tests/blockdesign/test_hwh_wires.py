@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mlfpga.blockdesign import dry_run
+from mlfpga.blockdesign import ScriptError, dry_run
 from mlfpga.blockdesign.catalogue import load_catalogue
 from mlfpga.blockdesign.design import Cell, Design
 
@@ -267,3 +267,23 @@ def test_the_part_is_told_in_its_pieces(part, system, tmp_path):
     design.board_part = "realdigital.org:aup-zu3-8gb:part0:1.0"
     told = ElementTree.parse(design.write_hwh(tmp_path / "empty.hwh")).getroot().find("SYSTEMINFO")
     assert told.get("BOARD") == design.board_part
+
+
+def test_a_signal_of_a_hierarchys_interface_can_be_wired_alone(script, tmp_path):
+    """Vivado takes the pin, and its handoff tells that nothing drives the port behind it."""
+    lines = SCRIPT.partition("create_bd_cell -type hier mover")[0].splitlines()
+    lines += [
+        "create_bd_cell -type hier panel",
+        "create_bd_intf_pin -mode Master -vlnv xilinx.com:interface:gpio_rtl:1.0 panel/pads",
+        "cell axi_gpio panel/lights CONFIG.C_GPIO_WIDTH 4 CONFIG.C_ALL_OUTPUTS 1",
+        "link panel/lights/GPIO panel/pads",
+        "create_bd_port -dir O -from 3 -to 0 pads",
+        "connect_bd_net [get_bd_pins panel/pads_tri_o] [get_bd_ports pads]",
+    ]
+    design = dry_run(script("\n".join(lines)), check=False)
+    root = ElementTree.parse(design.write_hwh(tmp_path / "panel.hwh")).getroot()
+    (pads,) = root.find("EXTERNALPORTS")
+    assert (pads.get("NAME"), pads.get("LEFT"), pads.get("SIGNAME")) == ("pads", "3", None)
+    wrong = script("\n".join(lines).replace("pads_tri_o", "pads_tri_i"), "wrong.tcl")
+    with pytest.raises(ScriptError, match='panel has no pin "pads_tri_i"'):
+        dry_run(wrong, check=False)

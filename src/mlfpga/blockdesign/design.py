@@ -6,7 +6,7 @@ flat: from pin to pin of real IPs, through any hierarchies.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from mlfpga.blockdesign.catalogue import IP, Interface, Port, Segment, Shape, Space
@@ -237,6 +237,25 @@ class Design:
     def interface(self, pin: Pin) -> Interface:
         return self.shape(pin.cell).interfaces[pin.port]
 
+    def pin_of_interface(self, hierarchy: str, name: str) -> Port | None:
+        """A single signal of a hierarchy's interface, as scripts may name it: pads_tri_o of the interface pads."""
+        for interface in self.hierarchies[hierarchy].interfaces:
+            leaf = self._inside(Pin(hierarchy, interface))
+            if leaf is None or not name.startswith(f"{interface}_"):
+                continue
+            for signal in self.interface(leaf).signals or ():
+                if name == f"{interface}_{signal.lower()}":
+                    return replace(self.port(Pin(leaf.cell, self.interface(leaf).physical(signal))), name=name)
+        return None
+
+    def _inside(self, pin: Pin) -> Pin | None:
+        """The interface of an IP that a hierarchy's interface leads to inwards."""
+        for link in self.local_links:
+            if link.level == pin.cell and pin in (link.source, link.target):
+                other = link.target if pin == link.source else link.source
+                return other if other.cell in self.cells else self._inside(other)
+        return None
+
     def drives(self, pin: Pin) -> bool:
         """Whether a pin drives its wire. Seen from inside, the design's own inputs do."""
         return self.is_leaf(pin) and self.port(pin).direction == ("O" if pin.cell else "I")
@@ -352,6 +371,12 @@ class Design:
         from mlfpga.blockdesign.drawing import draw
 
         return draw(self, path, clocks=clocks, resets=resets)
+
+    def draw_addresses(self, path) -> Path:
+        """Draw the address map into an .svg or .png file: a column for each master, blocks from address to address."""
+        from mlfpga.blockdesign.address_picture import draw_addresses
+
+        return draw_addresses(self, path)
 
 
 class _Flat:

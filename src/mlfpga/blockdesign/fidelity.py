@@ -5,7 +5,7 @@ print(agreement)                    # modules 6/6, bus interfaces 18/18, …
 agreement["address ranges"].missing, agreement["address ranges"].extra
 
 Compared is what software and the logic depend on, and nothing that only one tool can know: not the order of anything,
-not the names of wires, not time stamps, descriptions, or pins that lead nowhere.
+not the names of wires or of the design, not time stamps, descriptions, or pins that lead nowhere.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -111,6 +111,7 @@ def facts(path: Path | str) -> dict[str, set[tuple]]:
     """What a handoff says, by kind of fact (see `compare`). Raises as `compare` does."""
     root = _read(path)
     modules = root.findall("./MODULES/MODULE")
+    _forget_own_name(root)
     bus_ends = _bus_ends(root)
     pins = [(module, port, _on_bus(module)) for module in modules for port in module.findall("./PORTS/PORT")]
     return {
@@ -165,6 +166,14 @@ def _read(path) -> ElementTree.Element:
     if root.tag != "EDKSYSTEM" or root.find("./MODULES") is None:
         raise ValueError(f"{path} is not a hardware handoff: its root is {root.tag}, expected EDKSYSTEM with MODULES")
     return root
+
+
+def _forget_own_name(root) -> None:
+    """Wires that end at an interface of the design name the design there: NAME_imp. What it is called is no fact."""
+    instances = {module.get("INSTANCE") for module in root.findall("./MODULES/MODULE")}
+    for end in root.iter("CONNECTION"):
+        if end.get("INSTANCE", "").endswith("_imp") and end.get("INSTANCE") not in instances:
+            end.set("INSTANCE", "External_Interface")
 
 
 def _name(module) -> str:

@@ -116,12 +116,21 @@ class Session:
             known = [*self.design.cells, *filter(None, self.design.hierarchies)]
             raise CommandError(f'there is no cell "{cell}"{did_you_mean(cell, known)}')
         shape = self.design.shape(cell)
+        if what == "pin":
+            self._reveal(cell, port)
         if port not in (shape.pins if what == "pin" else shape.interfaces):
             title = "the design" if not cell else cell
             if cell in self.design.cells:
                 title += f" ({self.design.cells[cell].ip.name})"
             raise CommandError(f'{title} has no {what} "{port}"{shape.missing(port, what)}')
         return Pin(cell, port)
+
+    def _reveal(self, cell: str, port: str) -> None:
+        """A single signal of a hierarchy's interface becomes a pin of the hierarchy when a script calls it by name."""
+        if cell in self.design.hierarchies and port not in self.design.shape(cell).ports:
+            signal = self.design.pin_of_interface(cell, port)
+            if signal:
+                self.design.hierarchies[cell].ports[port] = signal
 
     def net(self, name: str) -> Net | None:
         path = self.path(name)
@@ -138,6 +147,7 @@ class Session:
         if path in design.cells or path in design.hierarchies:
             return "cell"
         if cell in design.cells or cell in design.hierarchies:
+            self._reveal(cell, last)
             shape = design.shape(cell)
             for table, kind in ((shape.pins, "pin"), (shape.interfaces, "interface pin")):
                 if last in table:
