@@ -287,3 +287,40 @@ def test_a_signal_of_a_hierarchys_interface_can_be_wired_alone(script, tmp_path)
     wrong = script("\n".join(lines).replace("pads_tri_o", "pads_tri_i"), "wrong.tcl")
     with pytest.raises(ScriptError, match='panel has no pin "pads_tri_i"'):
         dry_run(wrong, check=False)
+
+
+def test_who_only_listens_is_told_by_the_connection_and_has_no_wires(script, tmp_path):
+    lines = SCRIPT.partition("cell zynq_ultra_ps_e ps")[0].splitlines()
+    lines += [
+        "cell axi_dma dma CONFIG.c_include_sg 0",
+        "cell axis_data_fifo fifo",
+        "cell system_ila listener CONFIG.C_MON_TYPE INTERFACE CONFIG.C_NUM_MONITOR_SLOTS 1 \\",
+        "    CONFIG.C_SLOT_0_INTF_TYPE xilinx.com:interface:axis_rtl:1.0",
+        "link dma/M_AXIS_MM2S fifo/S_AXIS",
+        "link dma/M_AXIS_MM2S listener/SLOT_0_AXIS",
+    ]
+    design = dry_run(script("\n".join(lines)), check=False)
+    root = ElementTree.parse(design.write_hwh(tmp_path / "listener.hwh")).getroot()
+    told = {item.get("INSTANCE"): item for item in root.iter("MODULE")}
+    probe = bus(told["listener"], "SLOT_0_AXIS")
+    assert (probe.get("TYPE"), probe.get("BUSNAME")) == ("MONITOR", "dma_M_AXIS_MM2S")
+    carried = {pair.get("PHYSICAL") for pair in probe.iter("PORTMAP")}
+    assert carried and not any(ends(port(told["listener"], name)) for name in carried)
+    assert ends(port(told["dma"], "m_axis_mm2s_tvalid")) == {("fifo", "s_axis_tvalid")}
+
+
+def test_what_is_seen_through_two_interfaces_is_told_through_the_last(script, tmp_path):
+    lines = SCRIPT.partition("cell zynq_ultra_ps_e ps")[0].splitlines()
+    lines += [
+        "cell zynq_ultra_ps_e ps CONFIG.PSU__USE__M_AXI_GP0 1 CONFIG.PSU__USE__M_AXI_GP1 1",
+        "cell smartconnect both CONFIG.NUM_SI 2",
+        "cell axi_gpio lights",
+        "link ps/M_AXI_HPM0_FPD both/S00_AXI",
+        "link ps/M_AXI_HPM1_FPD both/S01_AXI",
+        "link both/M00_AXI lights/S_AXI",
+        "assign_bd_address -offset 0xA0000000 -range 64K [get_bd_addr_segs lights/S_AXI/Reg]",
+    ]
+    design = dry_run(script("\n".join(lines)), check=False)
+    root = ElementTree.parse(design.write_hwh(tmp_path / "both.hwh")).getroot()
+    (seen,) = root.iter("MEMRANGE")
+    assert (seen.get("MASTERBUSINTERFACE"), seen.get("BASEVALUE")) == ("M_AXI_HPM1_FPD", "0xA0000000")

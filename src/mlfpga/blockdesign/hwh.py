@@ -216,7 +216,7 @@ def _port(design, wires, cell: Cell | None, port: Port) -> Element:
     """A pin of a cell, or (without a cell) a port of the design."""
     here = Pin(cell.name if cell else "", port.name)
     attributes = {"DIR": port.direction, "NAME": port.name, "SIGIS": port.kind}
-    if port.width is not None:
+    if port.width:
         attributes |= {"LEFT": str(port.width - 1), "RIGHT": "0"}
     if cell is None or not (is_block(cell) or wires.is_told_as_bus(cell, port.name)):
         if port.kind == "INTERRUPT":

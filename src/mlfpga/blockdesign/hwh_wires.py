@@ -39,7 +39,8 @@ class Wires:
         # Until 2018.2 the handoff does not tell which wires of the design's own interfaces lead where.
         tells_outer = since(design, "2018.3")
         for link in design.links:
-            members = [pin for pin in (link.source, link.target, *link.monitors) if pin.cell or tells_outer]
+            # Who only listens is told by the name of the connection; its pins have no wires in the handoff.
+            members = [pin for pin in (link.source, link.target) if pin.cell or tells_outer]
             for signal in dict.fromkeys(signal for member in members for signal in self.signals(member)):
                 ends = [self._carrier(member, signal) for member in members if signal in self.signals(member)]
                 self._join(ends, ends, self._first_module(ends).full_name)
