@@ -1,23 +1,25 @@
 """Draws a block design: one picture that a student can read, also at half size and in grey.
 
-Cells stand in columns from left to right, along the way of the data: the processing system, the interconnects, what
-reads and writes memory (the DMA), then what it streams to. Wires run in the gaps between the columns. Clocks and resets
-would hide everything else if drawn from pin to pin; each is a rail at the bottom, with one riser a column.
+Cells stand in columns from left to right, away from the processing system: what it controls, what reads and writes
+memory, then along the streams. A hierarchy is a frame with its cells in it; of a very large design it is a box with its
+pins. Clocks and resets reach every cell and would hide everything else if drawn as wires: each cell names what drives
+its own, beside a sample of the line.
 """
 
-import itertools
 from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from mlfpga.artifacts import writing
-from mlfpga.blockdesign.design import Design, Link, Net, Pin, size_text
+from mlfpga.blockdesign.design import Design, Link, Pin, parent_of
+from mlfpga.blockdesign.layout import ROW, Edge, Layout, Node, columns_of
 
 # All lengths in points (1/72 inch).
-_ROW, _TITLE, _PADDING = 24, 50, 14
-_GAP, _WIRE_STEP, _BOX_SPACING, _MARGIN = 104, 11, 34, 24
-_RAIL_STEP, _LEGEND = 26, 48
-_LETTER = 7.4
+_TITLE, _PADDING, _MARGIN, _LEGEND, _NOTE, _FRAME = 48, 12, 24, 44, 19, 22
+_LETTER = 7.0
+# Above this many cells hierarchies are drawn closed.
+_MANY_CELLS = 60
+_LARGEST_PNG = 24e6
 
 
 @dataclass(frozen=True)
@@ -30,307 +32,344 @@ class _Style:
 
 # Told apart by width and dashes first, by colour only second.
 _STYLES = {
-    "data": _Style("data (streams, memory)", "#12406f", 3.4, "-"),
+    "data": _Style("data (streams, memory)", "#12406f", 3.2, "-"),
     "control": _Style("control (registers)", "#b4570c", 1.5, "-"),
-    "clk": _Style("clock", "#2e6b2e", 1.5, (0, (7, 3))),
-    "rst": _Style("reset", "#6d2077", 1.8, (0, (1, 2.2))),
+    "other": _Style("other interfaces", "#555555", 1.2, (0, (5, 2, 1, 2))),
+    "clk": _Style("clock", "#2e6b2e", 1.7, (0, (6, 2.5))),
+    "rst": _Style("reset", "#6d2077", 2.0, (0, (1, 1.8))),
 }
-_FILL = {"PROCESSOR": "#dfe7f1", "BUS": "#f2f2f2", "PERIPHERAL": "#fdf3dc", "SUPPORT": "#ece4f0"}
+_FILL = {"PROCESSOR": "#dfe7f1", "BUS": "#f2f2f2", "SUPPORT": "#ece4f0", "PORT": "#ffffff", "CLOSED": "#e9f1e4"}
+_OTHER_FILL = "#fdf3dc"
 
 
 @dataclass
-class _Box:
-    """A cell in the picture. Ports are (label, what connects there); y grows upwards, `top` is the upper edge."""
+class _Group:
+    """One level of the design, laid out: its boxes and wires from its own bottom left corner, and levels inside."""
 
-    name: str
-    column: int
-    left: list = field(default_factory=list)
-    right: list = field(default_factory=list)
-    subtitle: str = ""
-    x: float = 0
-    top: float = 0
-    width: float = 0
-
-    @property
-    def height(self):
-        last = [self.row(side, len(getattr(self, side)) - 1) for side in ("left", "right") if getattr(self, side)]
-        return _TITLE + _ROW * (max(last, default=0) + 1) + _PADDING
-
-    @property
-    def bottom(self):
-        return self.top - self.height
-
-    def needed_width(self):
-        rows = itertools.zip_longest(self.left, self.right, fillvalue=("", None))
-        labels = [f"{left}    {right}" for (left, _), (right, _) in rows]
-        return _LETTER * max(map(len, [*labels, self.subtitle + "  ", self.name + "    "]), default=0) + 14
-
-    def side_of(self, key):
-        return "left" if any(what is key for _, what in self.left) else "right"
-
-    def port(self, key, side=None):
-        """Where a wire (a link or a net, by identity) meets the box: (x, y)."""
-        side = side or self.side_of(key)
-        index = next(index for index, (_, what) in enumerate(getattr(self, side)) if what is key)
-        return self.x + (self.width if side == "right" else 0), self.top - _TITLE - _ROW * (self.row(side, index) + 0.5)
-
-    def row(self, side, index) -> float:
-        """Row of a port. Clocks and resets stand between the rows, so that no two wires of a gap share a height."""
-        is_net = isinstance(getattr(self, side)[index][1], Net)
-        return index + (0.5 if side == "left" else 0.8) * is_net
+    layout: Layout
+    links: dict[int, Link]
+    inner: dict[str, "_Group"] = field(default_factory=dict)
 
 
 def draw(design: Design, path, clocks: bool = True, resets: bool = True) -> Path:
     """Draw the design into a file; the suffix (.svg or .png) says how. Returns the path."""
+    path = _checked(path)
+    picture = Picture(design, [kind for kind, wanted in (("clk", clocks), ("rst", resets)) if wanted])
+    figure, axes = canvas(picture.width, picture.height)
+    picture.paint(axes)
+    return save(figure, path)
+
+
+def _checked(path) -> Path:
     path = Path(path)
     if path.suffix not in (".svg", ".png"):
         raise ValueError(f'pictures are .svg or .png, not "{path.suffix}"')
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    picture = Picture(design, [kind for kind, wanted in (("clk", clocks), ("rst", resets)) if wanted])
-    figure = Figure(figsize=(picture.width / 72, picture.height / 72))
-    FigureCanvasAgg(figure)
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set_xlim(0, picture.width)
-    axes.set_ylim(0, picture.height)
-    axes.axis("off")
-    picture.paint(axes)
-    _save(figure, path)
     return path
 
 
-def _save(figure, path):
+def canvas(width: float, height: float):
+    """A figure and axes of this size in points, in which a length of 1 is a point."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(width / 72, height / 72))
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set_xlim(0, width)
+    axes.set_ylim(0, height)
+    axes.axis("off")
+    return figure, axes
+
+
+def save(figure, path) -> Path:
+    """Write a figure as .svg or .png; a figure that is the same gives the same bytes."""
     import matplotlib
 
+    path = _checked(path)
     # Text as text keeps the file small and searchable; a fixed salt keeps the same design the same bytes.
     settings = {"svg.fonttype": "none", "svg.hashsalt": "mlfpga", "font.family": "sans-serif"}
     metadata = {"Date": None} if path.suffix == ".svg" else {}
+    width, height = figure.get_size_inches()
+    dots = min(96, (_LARGEST_PNG / (width * height)) ** 0.5)
     with writing(path) as temporary, matplotlib.rc_context(settings):
-        figure.savefig(temporary, format=path.suffix[1:], dpi=96, metadata=metadata, facecolor="white")
+        figure.savefig(temporary, format=path.suffix[1:], dpi=dots, metadata=metadata, facecolor="white")
+    return path
 
 
 class Picture:
-    """Places the boxes, then paints them and the wires."""
+    """Lays out all levels, then paints them."""
 
     def __init__(self, design: Design, kinds: list[str]):
-        self._design = design
-        self._nets = [net for net in design.nets if _kind(design, net) in kinds]
-        self._nets.sort(key=lambda net: (kinds.index(_kind(design, net)), str(design.driver(net))))
-        self._columns = columns(design)
-        self.boxes = {
-            name: _Box(name, column, subtitle=self._subtitle(design.cells[name]))
-            for name, column in self._columns.items()
-        }
-        self._control = control_links(design)
-        self._attach()
-        self.boxes = {name: box for name, box in self.boxes.items() if box.left or box.right}
-        self._place()
-        self._used: dict[int, int] = {}
-        self._lanes = 0
-
-    # Places.
-
-    def _attach(self):
-        """Give every box its ports: towards the partner's column; clocks and resets enter on the left."""
-        order = list(self.boxes)
-        links = sorted(self._design.links, key=lambda link: link not in self._control)
-        for link in links:
-            ends = (link.source, link.target)
-            where = [self._columns[end.cell] for end in ends]
-            for end, own, other in zip(ends, where, reversed(where), strict=True):
-                side = "right" if other > own or (other == own and end is link.source) else "left"
-                getattr(self.boxes[end.cell], side).append((end.port, link))
-        for box in self.boxes.values():
-            box.right.sort(key=lambda item: self._rank(item[1], box, order))
-            box.left.sort(key=lambda item: self._rank(item[1], box, order))
-        for net in self._nets:
-            driver = self._design.driver(net)
-            if driver:
-                self.boxes[driver.cell].right.append((driver.port, net))
-            for name in dict.fromkeys(pin.cell for pin in net.pins if pin != driver):
-                pins = [pin.port for pin in net.pins if pin.cell == name and pin != driver]
-                label = pins[0] if len(pins) == 1 else f"{pins[0]} + {len(pins) - 1}"
-                self.boxes[name].left.append((label, net))
-
-    def _rank(self, link, box, order):
-        other = link.target if link.source.cell == box.name else link.source
-        return link not in self._control, order.index(other.cell)
-
-    def _place(self):
-        if not self.boxes:
+        self._design, self._kinds = design, kinds
+        self._closed = len(design.cells) > _MANY_CELLS
+        self._control = {id(link) for flat in control_links(design) for link in _chain(design, flat)}
+        self._notes = {name: self._clocks_and_resets(name) for name in design.cells}
+        self._used: set[str] = set()
+        self._group = self._lay_out("", {})
+        layout = self._group.layout
+        if not layout.nodes:
             raise ValueError("there is nothing to draw: the design has no connected cells")
-        stacks = [list(boxes) for _, boxes in itertools.groupby(self.boxes.values(), key=lambda box: box.column)]
-        x = _MARGIN
-        for stack in stacks:
-            x += _GAP
-            width = max(box.needed_width() for box in stack)
-            below = None
-            for box in stack:
-                box.x, box.width = x, width
-                wanted = self._level_with_partner(box)
-                box.top = wanted if below is None else min(wanted, below)
-                below = box.bottom - _BOX_SPACING
-            x += width
-        self.width = x + _MARGIN + 20
-        self._lift()
+        self.width = max(layout.width + 2 * _MARGIN, 640)
+        self.height = layout.height + 2 * _MARGIN + _LEGEND
 
-    def _level_with_partner(self, box):
-        """The top that makes the first wire from the column on the left a straight one."""
-        for _, link in box.left:
-            for end in (link.source, link.target) if isinstance(link, Link) else ():
-                other = self.boxes[end.cell]
-                if other.column == box.column - 1:
-                    box.top = 0
-                    return other.port(link)[1] - box.port(link)[1]
-        return 0
+    def boxes(self) -> dict[str, tuple[float, float, float, float]]:
+        """(left, bottom, right, top) of every cell and hierarchy in the picture, by path."""
+        return {node.name: (x, y, x + node.width, y + node.height) for node, x, y in self._all_boxes()}
 
-    def _lift(self):
-        """Move everything up to leave room for the legend and the rails."""
-        boxes = self.boxes.values()
-        rails = _RAIL_STEP * len(self._nets) + (_BOX_SPACING if self._nets else 0)
-        rise = _MARGIN + _LEGEND + rails - min(box.bottom for box in boxes)
-        for box in boxes:
-            box.top += rise
-        self._ceiling = max(box.top for box in boxes)
-        self.height = self._ceiling + _MARGIN + _WIRE_STEP * (1 + sum(map(self._skips, self._design.links)))
+    def wires(self) -> list[list[tuple[float, float]]]:
+        """The corners of every wire in the picture."""
+        return [[(x + dx, y + dy) for x, y in edge.points] for group, dx, dy in self._levels()
+                for edge in group.layout.edges]  # fmt: skip
 
-    def _skips(self, link):
-        return abs(self._columns[link.source.cell] - self._columns[link.target.cell]) > 1
+    # What is in the picture.
 
-    def _wire_x(self, gap):
-        """The next free place in the gap to the left of a column."""
-        used = self._used.get(gap, 0)
-        self._used[gap] = used + 1
-        return self._gap_end(gap) - _GAP + 20 + _WIRE_STEP * used
+    def _clocks_and_resets(self, name) -> list[tuple[str, str, bool]]:
+        """(kind, text, whether the cell drives it) of the clocks and resets of a cell."""
+        inputs, outputs = {}, {}
+        for port in self._design.cells[name].shape.ports.values():
+            net = self._design.net_of(Pin(name, port.name))
+            driver = self._design.driver(net) if net else None
+            if port.kind not in self._kinds or driver is None:
+                continue
+            if driver == Pin(name, port.name):
+                speed = f", {port.megahertz:.6g} MHz" if port.megahertz else ""
+                outputs[port.kind, f"{port.name}{speed}", True] = None
+            elif driver.cell != name:
+                inputs[port.kind, str(driver), False] = None
+        return sorted([*outputs, *inputs], key=lambda note: (not note[2], self._kinds.index(note[0])))
 
-    def _gap_end(self, column):
-        ends = [box.x for box in self.boxes.values() if box.column == column]
-        return ends[0] if ends else self.width - _MARGIN + _GAP
+    def _lay_out(self, level: str, sides: dict[str, str]) -> _Group:
+        design = self._design
+        links = {n: link for n, link in enumerate(design.local_links) if link.level == level and _drawn(design, link)}
+        ends = {n: (_member(link.source, level), _member(link.target, level)) for n, link in links.items()}
+        inside = [path for path in (*design.cells, *design.hierarchies) if path and parent_of(path) == level]
+        linked = {name for pair in ends.values() for name in pair}
+        sources = [path for path in inside if any(note[2] for note in self._notes.get(path, ()))]
+        names = [path for path in _processors_first(design, inside) if path in linked or path in sources]
+        pins = [
+            name for name in dict.fromkeys(name for pair in ends.values() for name in pair) if isinstance(name, Pin)
+        ]
+        first = {pin for pin in pins if level and sides.get(pin.port) == "left"}
+        last = {pin for pin in pins if level and pin not in first}
+        arrows = [ends[n] if self._leads_on(link) else ends[n][::-1] for n, link in links.items()]
+        column = columns_of([*names, *pins], arrows, first, last)
+        nodes = {name: Node(name, column=column[name]) for name in column}
+        for n, (source, target) in ends.items():
+            # Within one column, both ends turn to the right.
+            nodes[source].__dict__["right" if column[target] >= column[source] else "left"].append(n)
+            if source != target:
+                nodes[target].__dict__["left" if column[source] < column[target] else "right"].append(n)
+        group = _Group(None, links)
+        for name, node in nodes.items():
+            self._size(group, name, node, links)
+        edges = [Edge(n, *ends[n]) for n in links if ends[n][0] != ends[n][1]]
+        group.layout = Layout(list(nodes.values()), edges)
+        return group
+
+    def _leads_on(self, link) -> bool:
+        """Whether a link leads away from the processor; the memory that a master asks is on the processor's side."""
+        return self._design.interface(link.source).bus != "aximm" or id(link) in self._control
+
+    def _size(self, group, name, node, links):
+        if isinstance(name, Pin):
+            node.width, node.height, node.fixed = _LETTER * len(name.port) + 22, ROW, True
+            return
+        if name in self._design.hierarchies and not self._closed:
+            sides = {self._port_name(links[n], name): side for side in ("left", "right") for n in getattr(node, side)}
+            inner = group.inner[name] = self._lay_out(name, sides)
+            node.fixed = True
+            node.width = max(inner.layout.width + 2 * _FRAME, _LETTER * 1.3 * len(name) + 30)
+            node.height = inner.layout.height + _FRAME + 40
+            at = {other.name.port: other for other in inner.layout.nodes if isinstance(other.name, Pin)}
+            for n in [*node.left, *node.right]:
+                pin = at.get(self._port_name(links[n], name))
+                node.offsets[n] = node.height - _FRAME - pin.middle if pin else node.height - 10
+            return
+        rows = max(len(node.left), len(node.right))
+        labels = [[self._port_name(links[n], name) for n in getattr(node, side)] for side in ("left", "right")]
+        widest = sum(max(map(len, side), default=0) for side in labels) + 3
+        notes = self._notes.get(name, [])
+        texts = [len(text) + 6 for _, text, _ in notes]
+        node.above = _TITLE
+        node.height = _TITLE + ROW * rows + _PADDING + _NOTE * len(notes)
+        heads = [1.25 * len(name.rpartition("/")[2]) + 3, len(self._subtitle(name)) + 2]
+        node.width = _LETTER * max(widest, *heads, *texts) + 12
+
+    @staticmethod
+    def _port_name(link, name) -> str:
+        return link.source.port if link.source.cell == name else link.target.port
+
+    def _subtitle(self, name) -> str:
+        design = self._design
+        if name in design.hierarchies:
+            return f"hierarchy of {sum(path.startswith(f'{name}/') for path in design.cells)} cells"
+        registers = [
+            mapping
+            for mapping in design.mappings
+            if mapping.slave == name and mapping.offset is not None and design.segment(mapping).usage == "register"
+        ]
+        return design.cells[name].ip.name + (f" @ 0x{registers[0].offset:08X}" if registers else "")
 
     # Paints.
 
-    def paint(self, axes):
-        for net in reversed(self._nets):
-            self._paint_net(axes, net)
-        for link in self._design.links:
-            self._paint_link(axes, link)
-        for box in self.boxes.values():
-            self._paint_box(axes, box)
+    def _levels(self):
+        """(group, x, y) of every level, x and y of its bottom left corner."""
+        waiting = deque([(self._group, _MARGIN, _MARGIN + _LEGEND)])
+        while waiting:
+            group, x, y = waiting.popleft()
+            yield group, x, y
+            for node in group.layout.nodes:
+                if node.name in group.inner:
+                    waiting.append((group.inner[node.name], x + node.x + _FRAME, y + node.bottom + _FRAME))
+
+    def _all_boxes(self):
+        for group, x, y in self._levels():
+            for node in group.layout.nodes:
+                if isinstance(node.name, str):
+                    yield node, x + node.x, y + node.bottom
+
+    def paint(self, axes) -> None:
+        for depth, (group, x, y) in enumerate(self._levels()):
+            for node in group.layout.nodes:
+                if node.name in group.inner:
+                    self._paint_frame(axes, group, node, x, y, depth)
+                elif isinstance(node.name, Pin):
+                    self._paint_pin(axes, node, x, y)
+                elif isinstance(node.name, str):
+                    self._paint_box(axes, group, node, x, y)
+            for edge in group.layout.edges:
+                self._paint_link(axes, group.links[edge.key], [(px + x, py + y) for px, py in edge.points])
         self._paint_legend(axes)
 
-    def _paint_box(self, axes, box):
+    def _rectangle(self, axes, node, x, y, **style):
         from matplotlib.patches import FancyBboxPatch
 
-        cell = self._design.cells[box.name]
-        fill = _FILL[cell.ip.kind if cell.shape.interfaces else "SUPPORT"]
-        axes.add_patch(
-            FancyBboxPatch(
-                (box.x, box.bottom),
-                box.width,
-                box.height,
-                boxstyle="round,pad=0,rounding_size=6",
-                facecolor=fill,
-                edgecolor="#222222",
-                linewidth=1.6,
-                zorder=3,
-            )
-        )
-        middle = box.x + box.width / 2
-        axes.text(middle, box.top - 18, box.name, ha="center", va="center", fontsize=15, weight="bold", zorder=4)
-        axes.text(middle, box.top - 37, box.subtitle, ha="center", va="center", fontsize=12, zorder=4)
-        for side, inwards in (("left", 7), ("right", -7)):
-            for label, what in getattr(box, side):
-                x, y = box.port(what, side)
-                axes.text(x + inwards, y, label, ha=side, va="center", fontsize=12, color="#111111", zorder=4)
+        corner = (x + node.x, y + node.bottom)
+        shape = f"round,pad=0,rounding_size={style.pop('rounding', 6)}"
+        axes.add_patch(FancyBboxPatch(corner, node.width, node.height, boxstyle=shape, **style))
 
-    def _subtitle(self, cell):
-        bases = [m for m in self._design.mappings if m.slave == cell.name and m.offset is not None]
-        registers = [m for m in bases if self._design.segment(m).usage == "register"]
-        if registers:
-            return f"{cell.ip.name} @ 0x{registers[0].offset:08X}"
-        return cell.ip.name
+    def _paint_frame(self, axes, group, node, x, y, depth):
+        fill = "#fbfbf7" if depth % 2 == 0 else "#f4f4ee"
+        style = {"facecolor": fill, "edgecolor": "#777777", "linewidth": 1.3, "linestyle": (0, (8, 3)), "rounding": 10}
+        self._rectangle(axes, node, x, y, zorder=0.5 + 0.01 * depth, **style)
+        name, subtitle = node.name.rpartition("/")[2], "hierarchy"
+        left, line = x + node.x + 12, y + node.top - 18
+        axes.text(left, line, name, fontsize=14, weight="bold", va="center", zorder=4)
+        axes.text(left + 1.35 * _LETTER * len(name) + 10, line, subtitle, fontsize=11, va="center", zorder=4)
+        inner = group.inner[node.name].layout
+        at = {other.name.port: other for other in inner.nodes if isinstance(other.name, Pin)}
+        for n in [*node.left, *node.right]:
+            link, edge_x = group.links[n], x + node.port(n)[0]
+            pin = at.get(self._port_name(link, node.name))
+            if pin:
+                near = x + node.x + _FRAME + pin.x + (0 if n in node.left else pin.width)
+                height = y + node.port(n)[1]
+                self._line(axes, [(edge_x, height), (near, height)], self._style(link))
 
-    def _paint_link(self, axes, link: Link):
-        style = _STYLES["control" if link in self._control else "data"]
-        start, end = (self.boxes[pin.cell].port(link) for pin in (link.source, link.target))
-        source, target = self._columns[link.source.cell], self._columns[link.target.cell]
-        (x1, y1), (x2, y2) = start, end
-        forward = source < target
-        first = self._wire_x(source + 1 if forward or source == target else source)
-        if self._skips(link):
-            self._lanes += 1
-            lane = self._ceiling + _WIRE_STEP * self._lanes
-            last = self._wire_x(target if forward else target + 1)
-            points = [(x1, y1), (first, y1), (first, lane), (last, lane), (last, y2), (x2, y2)]
+    def _paint_pin(self, axes, node, x, y):
+        """A port of the design, or a pin of a hierarchy on its inner side."""
+        middle = y + node.middle
+        box = {"boxstyle": "round4,pad=0.28", "facecolor": "white", "edgecolor": "#777777", "linewidth": 1}
+        axes.text(x + node.x + node.width / 2, middle, node.name.port, ha="center", va="center", fontsize=11,
+                  bbox=box, zorder=4)  # fmt: skip
+        ends = [x + node.x, x + node.x + node.width]
+        for n in [*node.left, *node.right]:
+            self._line(axes, [(end, middle) for end in ends], self._style(self._design.local_links[n]), zorder=1.9)
+
+    def _paint_box(self, axes, group, node, x, y):
+        name, design = node.name, self._design
+        if name in design.hierarchies:
+            fill = _FILL["CLOSED"]
         else:
-            points = [(x1, y1), (first, y1), (first, y2), (x2, y2)]
+            cell = design.cells[name]
+            fill = _FILL.get(cell.shape.kind if cell.shape.interfaces else "SUPPORT", _OTHER_FILL)
+        self._rectangle(axes, node, x, y, facecolor=fill, edgecolor="#222222", linewidth=1.6, zorder=3)
+        middle, top = x + node.x + node.width / 2, y + node.top
+        short = name.rpartition("/")[2]
+        axes.text(middle, top - 17, short, ha="center", va="center", fontsize=14, weight="bold", zorder=4)
+        axes.text(middle, top - 35, self._subtitle(name), ha="center", va="center", fontsize=11, zorder=4)
+        for side, inwards in (("left", 7), ("right", -7)):
+            for n in getattr(node, side):
+                px, py = node.port(n)
+                label = self._port_name(group.links[n], name)
+                axes.text(
+                    x + px + inwards, y + py, label, ha=side, va="center", fontsize=11.5, color="#111111", zorder=4
+                )
+        for row, (kind, text, drives) in enumerate(reversed(self._notes.get(name, []))):
+            self._paint_note(
+                axes, x + node.x + 8, y + node.bottom + _PADDING / 2 + _NOTE * (row + 0.5), kind, text, drives
+            )
+
+    def _paint_note(self, axes, x, y, kind, text, drives):
+        """The line of a clock or a reset, and what drives it; with an arrow if it is this cell."""
+        style = _STYLES[kind]
+        self._used.add(kind)
+        self._line(axes, [(x, y), (x + 24, y)], style, zorder=4)
+        if drives:
+            self._arrow(axes, (x + 22, y), (x + 32, y), style, zorder=4)
+        axes.text(x + 36, y, text, va="center", fontsize=10.5, weight="bold" if drives else "normal", zorder=4)
+
+    def _style(self, link) -> _Style:
+        bus = self._design.interface(link.source).bus
+        name = "other" if bus not in ("aximm", "axis") else "control" if id(link) in self._control else "data"
+        self._used.add(name)
+        return _STYLES[name]
+
+    def _paint_link(self, axes, link: Link, points):
+        style = self._style(link)
         self._line(axes, points, style)
         self._arrow(axes, points[-2], points[-1], style)
         interface = self._design.interface(link.source)
-        if interface.bus == "axis":
-            note = f"{interface.data_bits} bit"
-            axes.text((x1 + x2) / 2, y1 + 4, note, ha="center", va="bottom", fontsize=11, color=style.colour, zorder=5)
+        if interface.bus == "axis" and interface.data_bits:
+            (x, y), (after, _) = points[:2]
+            away, side = (6, "left") if after >= x else (-6, "right")
+            axes.text(x + away, y + 3, f"{interface.data_bits} bit", ha=side, va="bottom", fontsize=10,
+                      color=style.colour, zorder=5)  # fmt: skip
 
-    def _paint_net(self, axes, net: Net):
-        style, driver = _STYLES[_kind(self._design, net)], self._design.driver(net)
-        rail = _MARGIN + _LEGEND + _RAIL_STEP * (len(self._nets) - 1 - self._nets.index(net)) + 8
-        risers = []
-        if driver:
-            box = self.boxes[driver.cell]
-            x = self._wire_x(box.column + 1)
-            start = box.port(net, "right")
-            self._line(axes, [start, (x, start[1]), (x, rail)], style)
-            risers.append(x)
-        sinks = {pin.cell for pin in net.pins if pin != driver}
-        for column in sorted({self._columns[name] for name in sinks}):
-            x = self._wire_x(column)
-            pins = [self.boxes[name].port(net, "left") for name in sinks if self._columns[name] == column]
-            self._line(axes, [(x, rail), (x, max(y for _, y in pins))], style)
-            for end, y in pins:
-                self._line(axes, [(x, y), (end, y)], style)
-                self._dot(axes, (x, y), style)
-            risers.append(x)
-        self._line(axes, [(min(risers), rail), (max(risers), rail)], style)
-        for x in risers:
-            self._dot(axes, (x, rail), style)
-        axes.text(max(risers) + 8, rail, self._rail_label(driver), va="center", fontsize=12, color="#111111", zorder=4)
-
-    def _rail_label(self, driver: Pin | None):
-        megahertz = self._design.port(driver).megahertz if driver else None
-        return f"{driver}" + (f", {megahertz:.6g} MHz" if megahertz else "")
-
-    def _line(self, axes, points, style):
+    def _line(self, axes, points, style, zorder=2):
         xs, ys = zip(*points, strict=True)
-        cap = {"dash_capstyle": "butt", "solid_capstyle": "round", "solid_joinstyle": "round"}
-        axes.plot(xs, ys, color=style.colour, linewidth=style.width, linestyle=style.dashes, zorder=2, **cap)
+        cap = {"dash_capstyle": "butt", "solid_capstyle": "butt", "solid_joinstyle": "round"}
+        axes.plot(xs, ys, color=style.colour, linewidth=style.width, linestyle=style.dashes, zorder=zorder, **cap)
 
-    def _arrow(self, axes, start, end, style):
-        arrow = {"arrowstyle": "-|>", "color": style.colour, "linewidth": style.width, "mutation_scale": 15}
-        axes.annotate("", xy=end, xytext=start, arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0}, zorder=2)
-
-    def _dot(self, axes, point, style):
-        axes.plot(*point, marker="o", markersize=4.5, color=style.colour, zorder=2)
+    def _arrow(self, axes, start, end, style, zorder=2.1):
+        arrow = {"arrowstyle": "-|>", "color": style.colour, "linewidth": style.width, "mutation_scale": 14}
+        axes.annotate("", xy=end, xytext=start, arrowprops=arrow | {"shrinkA": 0, "shrinkB": 0}, zorder=zorder)
 
     def _paint_legend(self, axes):
-        shown = ["data", "control"] + list(dict.fromkeys(_kind(self._design, net) for net in self._nets))
-        x = _MARGIN + 20
-        for name in shown:
-            style = _STYLES[name]
-            self._line(axes, [(x, _MARGIN), (x + 44, _MARGIN)], style)
-            axes.text(x + 52, _MARGIN, style.label, va="center", fontsize=12)
-            x += 92 + 7.2 * len(style.label)
-        axes.text(x, _MARGIN, "arrows: from master to slave", va="center", fontsize=12)
-        memory = [row for row in self._design.address_map() if row.usage == "memory"]
-        if memory:
-            text = f"memory seen by the DMA: 0x{memory[0].base:08X}, {size_text(memory[0].size)}"
-            axes.text(self.width - _MARGIN - 20, _MARGIN, text, va="center", ha="right", fontsize=12)
+        x, y = _MARGIN, _MARGIN
+        for name, style in _STYLES.items():
+            if name in self._used:
+                self._line(axes, [(x, y), (x + 40, y)], style)
+                axes.text(x + 47, y, style.label, va="center", fontsize=11.5)
+                x += 70 + 6.6 * len(style.label)
+        axes.text(x, y, "arrows: from master to slave", va="center", fontsize=11.5)
 
 
-def _kind(design, net: Net) -> str:
-    """clk, rst, or what else a net carries."""
-    driver = design.driver(net)
-    return design.port(driver or next(iter(net.pins))).kind
+def _drawn(design, link) -> bool:
+    """A wire between pins that are both there."""
+    ends = (link.source, link.target)
+    return all(end.port in design.shape(end.cell).interfaces for end in ends)
+
+
+def _member(pin: Pin, level: str):
+    """What a pin belongs to on a level: a cell or a hierarchy by its path, or the level's own pin."""
+    return pin if pin.cell == level else pin.cell
+
+
+def _processors_first(design, paths) -> list[str]:
+    """Processors, then all else as the script made it."""
+    return sorted(paths, key=lambda path: path not in design.cells or design.cells[path].shape.kind != "PROCESSOR")
+
+
+def _chain(design, flat: Link) -> list[Link]:
+    """The links, level by level, that a flat link is made of."""
+    found = [link for link in design.local_links if link.source == flat.source]
+    while found and found[-1].target != flat.target:
+        onward = [link for link in design.local_links if link.source == found[-1].target and link is not found[-1]]
+        if not onward:
+            break
+        found.append(onward[0])
+    return found
 
 
 def control_links(design) -> list[Link]:
@@ -339,45 +378,17 @@ def control_links(design) -> list[Link]:
     waiting = deque(
         Pin(cell.name, interface.name)
         for cell in design.cells.values()
-        if cell.ip.kind == "PROCESSOR"
+        if cell.shape.kind == "PROCESSOR"
         for interface in cell.shape.interfaces.values()
-        if interface.drives
+        if interface.drives and interface.bus == "aximm"
     )
     while waiting:
         link = design.link_of(waiting.popleft())
         if link is None or link in found:
             continue
         found.append(link)
-        cell = design.cells[link.target.cell]
-        if cell.ip.kind == "BUS":
-            waiting += [Pin(cell.name, item.name) for item in cell.shape.interfaces.values() if item.drives]
+        cell = design.cells.get(link.target.cell)
+        if cell and cell.shape.kind == "BUS":
+            interfaces = cell.shape.interfaces.values()
+            waiting += [Pin(cell.name, item.name) for item in interfaces if item.drives and item.bus == "aximm"]
     return found
-
-
-def columns(design) -> dict[str, int]:
-    """Column of each cell: processors and helpers 0, interconnects 1, masters of memory 2, then along the streams."""
-    found, waiting = {}, deque()
-    for cell in design.cells.values():
-        streams = [item for item in cell.shape.interfaces.values() if item.bus == "axis"]
-        if cell.ip.kind == "PROCESSOR" or not cell.shape.interfaces:
-            found[cell.name] = 0
-        elif cell.ip.kind == "BUS":
-            found[cell.name] = 1
-        elif cell.shape.spaces or not streams:
-            found[cell.name] = 2
-            waiting.append(cell.name)
-    while waiting:
-        name = waiting.popleft()
-        for link in design.links:
-            for end, other in ((link.source, link.target), (link.target, link.source)):
-                if end.cell == name and other.cell not in found:
-                    found[other.cell] = found[name] + 1
-                    waiting.append(other.cell)
-    for name in design.cells:
-        found.setdefault(name, 2)
-    return {name: found[name] for name in sorted(found, key=lambda name: (found[name], _order(design, name)))}
-
-
-def _order(design, name):
-    """Processors first, then as the script made them."""
-    return design.cells[name].ip.kind != "PROCESSOR", list(design.cells).index(name)
