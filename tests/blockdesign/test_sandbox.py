@@ -180,3 +180,17 @@ def test_a_command_knows_the_line_it_comes_from(script):
 
 def test_wrong_arguments_are_an_error_of_the_script(script):
     assert fails(script("mark 1 2"), commands={"mark": lambda: None}).startswith("script.tcl:1: mark: wrong arguments")
+
+
+def test_a_failure_of_a_command_is_told_with_its_line(script):
+    def broken(*words):
+        raise KeyError("lost")
+
+    assert fails(script("puts a\nbroken b\n"), commands={"broken": broken}) == (
+        "script.tcl:2: broken: the dry run cannot do this (KeyError: 'lost')"
+    )
+
+
+@pytest.mark.parametrize("trick", ["rename ::dry::locate {}", "proc ::dry::locate {} {return {a b}}"])
+def test_a_script_that_replaces_what_finds_its_lines_only_loses_them(script, trick):
+    assert fails(script(f"{trick}\nunknown_one\n")) == 'unknown command "unknown_one"'

@@ -18,6 +18,7 @@ from mlfpga.blockdesign.commands.project import VIVADO_VERSION
 from mlfpga.blockdesign.component import read_ip
 from mlfpga.blockdesign.design import AddressRow, Design, Where
 from mlfpga.blockdesign.fidelity import compare
+from mlfpga.blockdesign.isolation import Stopped, in_own_process
 from mlfpga.blockdesign.repository import Repository
 from mlfpga.blockdesign.sandbox import Sandbox, ScriptError
 from mlfpga.blockdesign.settings import settings_text
@@ -53,6 +54,9 @@ __all__ = [
     "read_reports",
 ]
 
+# The limit on a script's time ends most scripts with the line where they are; what is left ends after this.
+_PATIENCE_S = 5
+
 
 class DesignError(Exception):
     """A script ran, but what it built is wrong. `findings` says what, `design` is what there is."""
@@ -78,14 +82,29 @@ def dry_run(
         `accelerator_ip` makes
     check: raise DesignError if the design has errors; else leave them to `Design.check`
     seconds: limit on the run
-    trusted: the script may read files anywhere and start programs
+    trusted: the script may read files anywhere and start programs, and nothing limits its memory
     Raises ScriptError, with file and line, if a command fails or is not known.
     """
     script = Path(script or build_script()).resolve()
     if not script.is_file():
         raise FileNotFoundError(f"there is no script {script}")
-    files: set[str] = set()
     catalogue = load_catalogue([ip if isinstance(ip, dict) else read_ip(ip) for ip in ips])
+
+    def work():
+        return _run(script, settings, catalogue, seconds, trusted)
+
+    try:
+        design = work() if trusted else in_own_process(work, seconds + _PATIENCE_S)
+    except Stopped as error:
+        raise ScriptError(f"{script.name}: {error}", None) from None
+    errors = [finding for finding in design.check() if finding.severity == "error"] if check else []
+    if errors:
+        raise DesignError(design, errors)
+    return design
+
+
+def _run(script: Path, settings: dict | None, catalogue: dict, seconds: float, trusted: bool) -> Design:
+    files: set[str] = set()
     repository = Repository(lambda path: session.sandbox.readable(path), script.parent)
     session = Session(catalogue, files, repository.ips, lambda name: repository.module(name, session.catalogue),
                       repository.add_sources)  # fmt: skip
@@ -99,7 +118,4 @@ def dry_run(
     design = session.design
     design.output = sandbox.output
     design.remarks += [("warning", message, where) for message, where in session.missed]
-    errors = [finding for finding in design.check() if finding.severity == "error"] if check else []
-    if errors:
-        raise DesignError(design, errors)
     return design

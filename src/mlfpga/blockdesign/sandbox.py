@@ -55,6 +55,9 @@ class ScriptError(Exception):
         super().__init__(f"{where}: {message}" if where else message)
         self.message, self.where = message, where
 
+    def __reduce__(self):
+        return type(self), (self.message, self.where)
+
 
 class CommandError(Exception):
     """Raised by a command to fail as a Tcl error would: the script may catch it.
@@ -100,8 +103,11 @@ class Sandbox:
     @property
     def where(self) -> Where | None:
         """The line of the script that is being executed."""
-        place = self._tcl.splitlist(self._tcl.eval("script eval ::dry::locate"))
-        return Where(place[0], int(place[1])) if place else None
+        try:
+            file, line = self._tcl.splitlist(self._tcl.eval("script eval ::dry::locate"))
+            return Where(file, int(line))
+        except (self._error, ValueError):  # no file, or the script has replaced our procedure
+            return None
 
     def where_of(self, word: str) -> Where | None:
         """The line with this word if only one has it, else the line that is being executed.
@@ -202,6 +208,8 @@ class Sandbox:
             message = str(error) if error.whole or name in ("unknown", "permit") else f"{name}: {error}"
         except (TypeError, ValueError) as error:
             message = f"{name}: wrong arguments ({error})"
+        except Exception as error:  # Tcl would drop it without a word
+            message = f"{name}: the dry run cannot do this ({type(error).__name__}: {error})"
         self._last_error = message, where or self.where
         return 1, message
 
