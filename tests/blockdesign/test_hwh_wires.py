@@ -62,7 +62,7 @@ link ps/M_AXI_HPM0_LPD registers/S00_AXI
 link registers/M00_AXI mover/S_AXI
 link registers/M01_AXI lights/S_AXI
 link mover/M_AXI ps/S_AXI_HP0_FPD
-wire mover/done interrupts/In1
+wire mover/done interrupts/In0
 create_bd_port -dir I button
 connect_bd_net [get_bd_ports button] [get_bd_pins interrupts/In2]
 wire interrupts/dout ps/pl_ps_irq0
@@ -117,7 +117,7 @@ def test_wires_go_through_hierarchies(modules):
     assert (clock.get("SIGNAME"), ends(clock)) == ("ps_pl_clk0", {("ps", "pl_clk0")})
     driven = ends(port(modules["ps"], "pl_clk0"))
     assert ("mover_a_slice", "aclk") in driven and len(driven) == 13
-    assert ends(port(modules["mover_dma"], "mm2s_introut")) == {("interrupts", "In1")}
+    assert ends(port(modules["mover_dma"], "mm2s_introut")) == {("interrupts", "In0")}
 
 
 def test_a_wire_of_an_interface_is_named_after_the_first_module(modules):
@@ -184,14 +184,14 @@ def test_the_ports_of_the_design_are_told_with_what_is_behind_them(rig, modules)
 
 
 def test_an_interrupt_behind_a_concat_lists_what_each_input_reacts_to_the_highest_first(modules):
-    assert port(modules["ps"], "pl_ps_irq0").get("SENSITIVITY") == "NULL:LEVEL_HIGH:NULL"
+    assert port(modules["ps"], "pl_ps_irq0").get("SENSITIVITY") == "NULL:NULL:LEVEL_HIGH"
     assert port(modules["mover_dma"], "mm2s_introut").get("SENSITIVITY") == "LEVEL_HIGH"
 
 
 def test_unconnected_pins_and_interfaces_say_so(modules):
     unused = port(modules["mover_dma"], "s2mm_introut")
     assert unused.get("SIGNAME") is None and unused.find("CONNECTIONS") is None
-    assert port(modules["interrupts"], "In0").get("SIGNAME") is None
+    assert port(modules["interrupts"], "In1").get("SIGNAME") is None
 
 
 def test_clocks_tell_their_frequency_and_resets_their_polarity_except_at_an_interconnect(modules):
