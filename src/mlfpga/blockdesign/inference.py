@@ -49,11 +49,17 @@ def module_entry(module: Module) -> dict:
             if one["type"] == "MASTER"
         ],
         "segments": [
-            {"interface": one["name"], "name": "reg0", "usage": "register", "size": str(_RANGE), "block": _RANGE}
+            {"interface": one["name"], "name": "reg0", "usage": "register", "size": _range(one), "block": _RANGE}
             for one in memory
             if one["type"] == "SLAVE"
         ],
     }
+
+
+def _range(interface) -> str:
+    """What the address pins tell apart; of a whole 32-bit address Vivado gives a module no more than usual."""
+    bits = interface["address_bits"]
+    return f"2 ** ({bits}) if ({bits}) < 31 else {_RANGE}"
 
 
 def _constants(module) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlfpga.blockdesign import ScriptError
+from mlfpga.blockdesign import ScriptError, dry_run
 
 WIRED = """
 set_property CONFIG.NUM_MI 2 [set smc [create_bd_cell -type ip -vlnv xilinx.com:ip:smartconnect smc]]
@@ -89,3 +89,30 @@ def test_hpm1_begins_where_hpm0_would_if_that_is_off(run_lines, hpm0, base):
     )
     assert rows(design) == {("ps/Data", "net/s_axi_control", "Reg", hex(base), 65536)}
     assert not any("out of reach" in str(finding) for finding in design.check())
+
+
+def test_behind_a_zynq_7000_slaves_stand_at_the_places_of_their_kinds(script):
+    design = dry_run(
+        script(
+            """
+            create_project demo work -part xc7z020clg400-1
+            create_bd_design demo_bd
+            create_bd_cell -type ip -vlnv xilinx.com:ip:processing_system7 ps
+            set smc [create_bd_cell -type ip -vlnv xilinx.com:ip:axi_interconnect smc]
+            set_property -dict {CONFIG.NUM_SI 1 CONFIG.NUM_MI 4} $smc
+            connect_bd_intf_net [get_bd_intf_pins ps/M_AXI_GP0] [get_bd_intf_pins smc/S00_AXI]
+            foreach {kind slave} {axi_dma S_AXI_LITE axi_gpio S_AXI axi_timer S_AXI axi_intc s_axi} {
+                create_bd_cell -type ip -vlnv xilinx.com:ip:$kind $kind
+                connect_bd_intf_net [get_bd_intf_pins smc/M0[incr port]_AXI] [get_bd_intf_pins $kind/$slave]
+            }
+            assign_bd_address
+        """.replace("M0[incr port]", "M0[expr {[incr port] - 1}]")
+        ),
+        check=False,
+    )
+    assert {row.slave.split("/")[0]: row.base for row in design.address_map() if row.master == "ps/Data"} == {
+        "axi_dma": 0x4040_0000,
+        "axi_gpio": 0x4120_0000,
+        "axi_timer": 0x43C0_0000,
+        "axi_intc": 0x4180_0000,
+    }

@@ -89,3 +89,12 @@ def test_what_is_not_found_is_a_warning_unless_something_fails_for_it(run_lines,
     with pytest.raises(ScriptError) as caught:
         run_lines(f"\nset_property NAME other [{line}]")
     assert str(caught.value) == f"script.tcl:11: {message}"
+
+
+def test_only_all_tells_replaced_versions(run_lines):
+    newest, every = run_lines("""
+        puts [get_ipdefs xilinx.com:ip:zynq_ultra_ps_e]
+        puts [get_ipdefs -all -filter {NAME == zynq_ultra_ps_e}]
+    """).output
+    assert newest == "xilinx.com:ip:zynq_ultra_ps_e:3.5"
+    assert "xilinx.com:ip:zynq_ultra_ps_e:3.4" in every.split() and newest in every.split()

@@ -7,6 +7,16 @@ from mlfpga.blockdesign.sandbox import CommandError
 
 # What Vivado leaves out when it is not asked for: the on-chip memory, which belongs to the boot code.
 _LEFT_OUT = "_LPS_OCM"
+# Where Vivado puts kinds of slaves behind a Zynq-7000's GP ports, from the start of the window on.
+_PLACES = {
+    "axi_bram_ctrl": 0,
+    "axi_dma": 0x40_0000,
+    "axi_gpio": 0x120_0000,
+    "axi_intc": 0x180_0000,
+    "axi_vdma": 0x300_0000,
+}
+_OTHER_PLACE = 0x3C0_0000
+_REGISTERS = 0x1_0000
 
 
 class AddressCommands:
@@ -163,10 +173,17 @@ class AddressCommands:
             if (m.master, m.space) == (cell, space) and m.offset is not None
         )
         for low, high in windows:
-            offset = -(-low // size) * size
+            offset = -(-(low + self._preferred(cell, slave, size)) // size) * size
             for begin, end in taken:
                 if offset < end and begin < offset + size:
                     offset = -(-end // size) * size
             if offset + size - 1 <= high:
                 return offset
         return None
+
+    def _preferred(self, cell, slave, size) -> int:
+        """Where in a window a slave begins: at its start, but with a Zynq-7000 at the place of its kind."""
+        cells = self._session.design.cells
+        if cells[cell].ip.name != "processing_system7" or size > _REGISTERS:
+            return 0
+        return _PLACES.get(cells[slave].ip.name, _OTHER_PLACE)

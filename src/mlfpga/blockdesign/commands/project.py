@@ -4,8 +4,9 @@ import fnmatch
 from pathlib import Path
 
 from mlfpga.blockdesign.catalogue import did_you_mean
+from mlfpga.blockdesign.commands.filters import parse_filter
 from mlfpga.blockdesign.commands.options import parse_options
-from mlfpga.blockdesign.commands.session import Session
+from mlfpga.blockdesign.commands.session import Session, version_of
 from mlfpga.blockdesign.sandbox import CommandError
 
 # What `version -short` answers if the script does not say for which version it was written.
@@ -71,11 +72,12 @@ class ProjectCommands:
         # A VLNV without its version stands for every version.
         found = [v for v in known if any(fnmatch.fnmatchcase(v, p) or v.startswith(f"{p}:") for p in patterns)]
         if "-filter" in options:
-            from mlfpga.blockdesign.commands.filters import parse_filter
-
             keep = parse_filter(options["-filter"])
-            found = [vlnv for vlnv in found if keep(lambda name, vlnv=vlnv: {"VLNV": vlnv, "NAME":
-                     vlnv.split(":")[2]}.get(name.upper(), ""))]  # fmt: skip
+            found = [vlnv for vlnv in found if keep(lambda name, vlnv=vlnv: _ip_property(vlnv, name))]
+        if "-all" not in options:
+            # Only -all tells versions that newer ones have replaced.
+            newest = {vlnv.rpartition(":")[0]: vlnv for vlnv in sorted(found, key=version_of)}
+            found = [vlnv for vlnv in found if vlnv in newest.values()]
         if not found and "-quiet" not in options:
             session.miss("get_ipdefs", f'there is no IP "{patterns[0]}"{did_you_mean(patterns[0], known)}')
         return found
@@ -250,3 +252,7 @@ class ProjectCommands:
         options, _ = parse_options(words, flags=flags, valued=valued)
         if "-file" in options:
             self._session.wrote(options["-file"])
+
+
+def _ip_property(vlnv, name):
+    return {"VLNV": vlnv, "NAME": vlnv.split(":")[2]}.get(name.upper(), "")

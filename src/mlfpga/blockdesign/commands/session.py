@@ -96,8 +96,7 @@ class Session:
             known = [name for name in self.catalogue if name.rpartition(":")[0] == wanted.rpartition(":")[0]]
             close = f"; the dry run knows {', '.join(sorted(known))}" if known else did_you_mean(vlnv, self.catalogue)
             raise CommandError(f'there is no IP "{vlnv}"{close}')
-        return self.catalogue[max(found, key=lambda name: [int(n) if n.isdecimal() else 0 for n in
-                                                           name.rpartition(":")[2].split(".")])]  # fmt: skip
+        return self.catalogue[max(found, key=version_of)]
 
     def owner(self, path: str) -> str | None:
         """The cell, hierarchy or "" that a path of a pin, interface, space or segment belongs to."""
@@ -371,6 +370,11 @@ class Session:
         """Paths that a pattern stands for; * and ? stay within one level."""
         wanted = [self.path(pattern).split("/") for pattern in patterns]
         return [path for path in paths if any(_matches(path.split("/"), pattern) for pattern in wanted)]
+
+
+def version_of(vlnv: str) -> list[int]:
+    """The version of a VLNV as numbers, so that 4.10 is newer than 4.9."""
+    return [int(part) if part.isdecimal() else 0 for part in vlnv.rpartition(":")[2].split(".")]
 
 
 def mapping_path(mapping) -> str:
