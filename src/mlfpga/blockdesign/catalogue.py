@@ -24,7 +24,8 @@ keys of such a dict:
                   map (logical signal -> pin; the interface has those whose pin exists), or, for AXI, prefix and case
                   of its signals' names, signals ("full", "lite", "stream", a list where TLAST?HAS_TLAST depends on a
                   parameter, or "partner": those of the other end), without (ID: none of AWID, BID, ARID, RID), vectors
-                  (signals that are vectors even if one bit wide), needs (signals the other end must have), protocol,
+                  (signals that are vectors even if one bit wide), needs (signals the other end must have), narrower (it
+                  takes streams narrower than its own), protocol,
                   data_bits, address_bits, id_bits, dest_bits, user_bits (and map for pins called otherwise)
   address_spaces  name, interfaces that look into it, bits, windows (interface -> what it can reach)
   segments        interface, group, name, usage (register, memory), base, size, block, parameter

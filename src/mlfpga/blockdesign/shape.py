@@ -67,6 +67,7 @@ class Interface:
     vectors: str = ""
     needs: tuple = ()
     protocol: str = "AXI4"
+    narrower: bool = False
     properties: dict = field(default_factory=dict, hash=False)
     map: dict = field(default_factory=dict, hash=False)
     bus_vlnv: str = ""
@@ -270,6 +271,7 @@ class Shape:
             vectors=entry.get("vectors", ""),
             needs=tuple(entry.get("needs", "").split()),
             protocol=entry.get("protocol", "AXI4"),
+            narrower=entry.get("narrower", False),
             properties=properties,
             map=mapped,
             bus_vlnv=entry.get("bus_vlnv", ""),

@@ -30,7 +30,8 @@ def streams(design: Design) -> Iterator[Finding]:
         source, target = design.interface(link.source), design.interface(link.target)
         if source.bus != "axis" or source.signals is None or target.signals is None:
             continue
-        if source.data_bits and target.data_bits and source.data_bits != target.data_bits:
+        fits = target.narrower and (source.data_bits or 0) < (target.data_bits or 0)
+        if source.data_bits and target.data_bits and source.data_bits != target.data_bits and not fits:
             yield error(
                 f"TDATA of {link.source} is {source.data_bits} bits wide, of {link.target} {target.data_bits}; "
                 f"make them equal",
