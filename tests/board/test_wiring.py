@@ -37,6 +37,29 @@ def test_the_revision_of_an_ip_is_read(write, handoff_text):
     }
 
 
+def test_streams_whose_pins_are_connected_one_by_one_are_links(write, handoff_text):
+    text = handoff_text()
+    for bus in ("to_pl", "from_pl"):
+        text = re.sub(
+            rf'<BUSINTERFACE BUSNAME="{bus}" (NAME="(\w+)"[^>]*)/>',
+            r'<BUSINTERFACE BUSNAME="__NOC__" \1><PORTMAPS><PORTMAP LOGICAL="TDATA" PHYSICAL="\2_tdata"/>'
+            r'<PORTMAP LOGICAL="TVALID" PHYSICAL="\2_tvalid"/></PORTMAPS></BUSINTERFACE>',
+            text,
+        )
+    assert read_design(write(text)).links() == [], "connected to nothing"
+    for module, pins in (
+        ("axi_dma_0", {"M_AXIS_MM2S": "sent_valid", "S_AXIS_S2MM": "result_valid"}),
+        ("accelerator_0", {"s_axis": "sent_valid", "m_axis": "result_valid"}),
+    ):
+        ports = "".join(f'<PORT NAME="{pin}_tvalid" SIGNAME="{signal}"/>' for pin, signal in pins.items())
+        before, found, after = text.partition(f'FULLNAME="/{module}"')
+        text = before + found + after.replace("<PORTS/>", f"<PORTS>{ports}</PORTS>", 1)
+    assert set(read_design(write(text)).links()) == {
+        Link(("axi_dma_0", "M_AXIS_MM2S"), ("accelerator_0", "s_axis")),
+        Link(("accelerator_0", "m_axis"), ("axi_dma_0", "S_AXIS_S2MM")),
+    }
+
+
 def test_a_fifo_in_a_stream_is_a_wire(write, handoff_text):
     fifo = (
         '<MODULE FULLNAME="/fifo" INSTANCE="fifo" VLNV="xilinx.com:ip:axis_data_fifo:2.0"><BUSINTERFACES>'

@@ -1,7 +1,8 @@
 """The hardware handoff (.hwh) as a machine: which IP answers where, and whose stream ends at whose.
 
 Vivado writes the .hwh with every block design; pynq reads it for the driver's view. This reads the same file for the
-hardware's view: two interfaces are connected when they name the same bus (BUSNAME).
+hardware's view: two interfaces are connected when they name the same bus (BUSNAME), or, where the design connects
+their pins one by one, when the TVALID of both is on the same signal.
 """
 
 import xml.etree.ElementTree as ElementTree
@@ -171,14 +172,24 @@ def read_design(path: Path | str) -> Design:
         raise HandoffError(f"{path} has an interface or an address that cannot be: {error}; write it again") from None
 
 
+def _net(interface: ElementTree.Element, signals: dict[str, str]) -> str | None:
+    """The net of an interface: its bus, or, where a design connects the pins one by one, what its TVALID is on."""
+    bus = interface.get("BUSNAME")
+    if bus not in _UNCONNECTED:
+        return bus
+    valid = interface.find("./PORTMAPS/PORTMAP[@LOGICAL='TVALID']")
+    return signals.get(valid.get("PHYSICAL", "")) or bus if valid is not None else bus
+
+
 def _module(element: ElementTree.Element) -> Module:
+    signals = {p.get("NAME", ""): p.get("SIGNAME", "") for p in element.findall("./PORTS/PORT")}
     return Module(
         name=element.get("FULLNAME", element.get("INSTANCE", "")).strip("/"),
         instance=element.get("INSTANCE", ""),
         vlnv=element.get("VLNV", ""),
         parameters={p.get("NAME", ""): p.get("VALUE", "") for p in element.findall("./PARAMETERS/PARAMETER")},
         interfaces=tuple(
-            Interface(i.get("NAME", ""), i.get("VLNV", "::").split(":")[2], i.get("TYPE", ""), i.get("BUSNAME"))
+            Interface(i.get("NAME", ""), i.get("VLNV", "::").split(":")[2], i.get("TYPE", ""), _net(i, signals))
             for i in element.findall("./BUSINTERFACES/BUSINTERFACE")
         ),
         ranges=tuple(
