@@ -141,7 +141,9 @@ def test_buffers_are_not_cached_unless_asked_so_a_missing_flush_is_told_once(ove
         transfer_by_hand(mmio, send, receive)
     assert (receive == 3).all()
     mmio.write(0x34, 0x1000)
-    assert (receive == 6).all()
+    assert (receive == 3).all(), "a write does not wait"
+    assert overlay.accelerator_0.read(0x00) & 0x80
+    assert (receive == 6).all(), "any read in the logic takes time"
 
 
 def test_an_uncached_buffer_needs_neither(overlay):

@@ -127,3 +127,28 @@ def test_a_value_that_cannot_be_is_a_damaged_handoff(tmp_path, handoff_text, wri
     path.write_text(handoff_text().replace(written, damaged))
     with pytest.raises(HandoffError, match=message):
         next(m for m in read_design(path).modules if m.ip == "axi_dma").number("c_addr_width", 32)
+
+
+@pytest.mark.parametrize("name", ['FULLNAME="/"', 'FULLNAME=""', ""])
+def test_a_module_without_a_name_is_a_damaged_handoff(write, handoff_text, name):
+    path = write(handoff_text().replace('FULLNAME="/accelerator_0"', name))
+    with pytest.raises(HandoffError) as error:
+        read_design(path)
+    assert str(error.value) == f"{path} gives a module (mlfpga:hls:mixer_axi:1.0) no name (FULLNAME); write it again"
+
+
+@pytest.mark.parametrize("parameter", ["CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ", "CRL_APB__PL3_REF_CTRL__DIVISOR1"])
+@pytest.mark.parametrize("value", ["", ' VALUE=""'])
+def test_a_clock_without_a_value_is_a_damaged_handoff(write, handoff_text, parameter, value):
+    text = re.sub(rf'(NAME="PSU__{parameter}") VALUE="[^"]*"', rf"\1{value}", handoff_text())
+    with pytest.raises(HandoffError) as error:
+        read_design(write(text)).clock  # noqa: B018
+    assert str(error.value) == f"overlay.hwh gives PSU__{parameter} of ps no value; write it again"
+
+
+def test_a_folder_in_the_place_of_a_handoff_is_told(tmp_path):
+    path = tmp_path / "overlay.hwh"
+    path.mkdir()
+    with pytest.raises(HandoffError) as error:
+        read_design(path)
+    assert str(error.value) == f"{path} is a folder, not a hardware handoff; put the .hwh of the bitstream there"

@@ -86,22 +86,14 @@ class AxiDma:
     def read(self, offset: int) -> int:
         offset %= _REGISTER_BYTES
         channel = self._channel(offset)
-        self._observe(channel, offset)
         return channel.read(offset - channel.offset) if channel else 0
 
     def write(self, offset: int, value: int) -> None:
         offset %= _REGISTER_BYTES
         channel = self._channel(offset)
         if channel:
-            self._observe(channel, offset)
             self.activity.add_access(self.name, offset, value)
             channel.write(offset - channel.offset, value)
-
-    @staticmethod
-    def _observe(channel: "Channel | None", offset: int) -> None:
-        """A program that reads a channel's status, or clears its events, knows what the channel has done."""
-        if channel and offset - channel.offset == 0x04:
-            channel.observe()
 
     def is_waiting(self, offset: int) -> bool:
         """Whether a program that reads `offset` again and again waits for a transfer to end."""
@@ -187,11 +179,6 @@ class Channel(ABC):
             self.length = value & self._length_mask
             self._write_length(value)
 
-    def observe(self) -> None:
-        """The program looks at this channel's status."""
-        if not self._busy:
-            self._memory.settle()
-
     @property
     def busy(self) -> bool:
         """A transfer is under way."""
@@ -202,7 +189,7 @@ class Channel(ABC):
         """The transfer that has begun and not ended; its `end` is now."""
         if not self._busy:
             return None
-        return Transfer(self.name, self._began, max(self.dma.activity.cycles, self._began), self.length)
+        return Transfer(self.name, self._began, max(self.dma.activity.cycles, self._began), self._asked)
 
     @property
     def interrupt(self) -> bool:

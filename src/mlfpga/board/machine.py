@@ -9,6 +9,9 @@ while its clock runs, and the clock runs when a program looks at what the logic 
 * a buffer is invalidated, or an interrupt is waited for;
 * RTL is written to during a transfer;
 * a register of RTL is read while the RTL reads and writes memory by itself.
+
+Every read of a register in the logic takes time on a board: the program then sees what DMAs brought into its buffers
+until then (`Memory.settle`).
 """
 
 import os
@@ -92,6 +95,7 @@ class Machine:
         if self._clocked:
             self._look(region, offset)
         value = region.device.read(offset)
+        self.memory.settle()
         if self._seen.get(address, value) != value:
             self._polling.restart()
             self._polled_cycles = self._waiting_reads = 0

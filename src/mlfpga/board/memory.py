@@ -5,8 +5,8 @@ The CPU works through its caches and the DMA (on HP0, which is not coherent) doe
 please; here nothing moves unless a program asks, so that a forgotten flush shows every time instead of sometimes.
 
 On a board pynq's buffers are cached only if they are asked to be (`cacheable=True`). The others are *shared*: what the
-CPU writes reaches a DMA without a flush, which is told once; what a DMA writes is seen once the program has seen that
-the transfer ended. Until then the old content stays, so that a program that does not wait shows.
+CPU writes reaches a DMA without a flush, which is told once; what a DMA writes is seen once the program has read any
+register of the logic, which takes time. Until then the old content stays, so that a program that does not wait shows.
 """
 
 import numpy as np
@@ -66,7 +66,7 @@ class Memory:
         self._share(address, True)
 
     def settle(self) -> None:
-        """The program has seen that a transfer ended: what it brought into shared buffers is now seen there."""
+        """Time has passed for the program: what transfers brought into shared buffers is now seen there."""
         for address, nbytes in self._arrived:
             self.invalidate(address, nbytes)
         self._arrived.clear()

@@ -5,6 +5,7 @@ hardware's view: two interfaces are connected when they name the same bus (BUSNA
 their pins one by one, when the TVALID of both is on the same signal.
 """
 
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from mlfpga.board.errors import HandoffError
 
 _UNCONNECTED = ("__NOC__", "", None)
+# What pynq calculates with before it loads an overlay.
+_CLOCK_VALUE = re.compile(r"psu__(crl_apb__pl\d_ref_ctrl__(divisor[01]|act_freqmhz)|fpga_pl\d_enable)")
 # IPs that pass a stream on unchanged; for a model without time they are wires.
 _WIRES = ("axis_data_fifo", "axis_register_slice", "axis_clock_converter")
 
@@ -105,6 +108,9 @@ class Design:
     def clock(self) -> int:
         """Number of the first PL clock that is on. Raises HandoffError if the file names none, or all are off."""
         processor = self.processor
+        for name, value in processor.parameters.items():
+            if _CLOCK_VALUE.fullmatch(name.lower()) and not value:
+                raise HandoffError(f"{self.path.name} gives {name} of {processor.name} no value; write it again")
         clocks = {n: processor.number(f"psu__fpga_pl{n}_enable", -1) for n in range(4)}
         described = [f"psu__crl_apb__pl{n}_ref_ctrl__divisor0" for n in range(4)]
         if -1 in clocks.values() or any(processor.number(name, -1) < 0 for name in described):
@@ -161,11 +167,16 @@ def read_design(path: Path | str) -> Design:
         raise HandoffError(
             f"{path} does not exist; pynq needs the hardware handoff beside the bitstream, with the same stem"
         ) from None
+    except IsADirectoryError:
+        raise HandoffError(f"{path} is a folder, not a hardware handoff; put the .hwh of the bitstream there") from None
     except ElementTree.ParseError as error:
         raise HandoffError(f"{path} is not a whole hardware handoff: {error}; write it again") from None
     modules = root.findall("./MODULES/MODULE")
     if not modules:
         raise HandoffError(f"{path} lists no modules; it is not the hardware handoff of a block design")
+    nameless = [m.get("VLNV") or m.get("MODTYPE") for m in modules if not m.get("FULLNAME", "").strip("/")]
+    if nameless:
+        raise HandoffError(f"{path} gives a module ({nameless[0]}) no name (FULLNAME); write it again")
     try:
         return Design(path, tuple(_module(element) for element in modules))
     except (ValueError, IndexError) as error:
@@ -184,7 +195,7 @@ def _net(interface: ElementTree.Element, signals: dict[str, str]) -> str | None:
 def _module(element: ElementTree.Element) -> Module:
     signals = {p.get("NAME", ""): p.get("SIGNAME", "") for p in element.findall("./PORTS/PORT")}
     return Module(
-        name=element.get("FULLNAME", element.get("INSTANCE", "")).strip("/"),
+        name=element.get("FULLNAME", "").strip("/"),
         instance=element.get("INSTANCE", ""),
         vlnv=element.get("VLNV", ""),
         parameters={p.get("NAME", ""): p.get("VALUE", "") for p in element.findall("./PARAMETERS/PARAMETER")},
