@@ -345,11 +345,16 @@ class SendChannel(Channel):
         if self._keyhole:
             data = np.resize(data, self._asked)
         # A transfer that ends inside a word has TKEEP low for the rest of it; the sink sees zeros there.
-        padded = np.zeros(-(-len(data) // self.stream.word_bytes) * self.stream.word_bytes, dtype=np.uint8)
+        size = self.stream.word_bytes
+        padded = np.zeros(-(-len(data) // size) * size, dtype=np.uint8)
         padded[: len(data)] = data
-        last = np.zeros(len(padded) // self.stream.word_bytes, dtype=bool)
+        last = np.zeros(len(padded) // size, dtype=bool)
         last[-1] = True
-        self.stream.offer(padded.view(self.stream.word_dtype), last)
+        kept = None
+        if len(data) < len(padded):
+            kept = np.full(len(last), size)
+            kept[-1] = len(data) % size
+        self.stream.offer(padded.view(self.stream.word_dtype), last, kept)
 
     def advance(self) -> bool:
         if not self._busy or self.stream.waiting:
@@ -391,8 +396,12 @@ class ReceiveChannel(Channel):
         if not self._busy or not self.stream.waiting:
             return False
         packet = self.stream.packet_words()
-        words, _ = self.stream.take(packet or self.stream.waiting)
-        data = words.view(np.uint8)
+        count = packet or self.stream.waiting
+        kept = self.stream.kept
+        words, _ = self.stream.take(count)
+        # Only the last word of a packet may have bytes that TKEEP leaves out: those are not stored.
+        dropped = 0 if kept is None else self.stream.word_bytes - int(kept[count - 1])
+        data = words.view(np.uint8)[: words.nbytes - dropped]
         fits = data[: self._asked - self._received]
         reached = min(self._received + len(fits), self._memory_span()[1])
         if not self._reaches(self._first, reached):

@@ -142,10 +142,7 @@ class Machine:
         self.logic = logic
         self._clocked = logic.clocked
         # Accelerators that feed each other run in turns, so that neither gets far ahead.
-        chained = {id(s) for a in self._clocked for s in a.sinks.values()} & {
-            id(s) for a in self._clocked for s in a.sources.values()
-        }
-        self._step = self.chain_cycles if chained else self.slice_cycles
+        self._step = self.chain_cycles if logic.chained else self.slice_cycles
         self._names = {name for name, _, _ in logic.ports}
         for name, entry, device in logic.ports:
             self.bus.attach(name, entry.first, entry.size, device)
@@ -158,7 +155,7 @@ class Machine:
 
     def explain(self) -> list[str]:
         """What each part of the programmable logic is doing, one sentence each."""
-        return [line for device in (*self.dmas, *self.accelerators) for line in device.conditions()]
+        return [line for device in (*self.dmas, *self.logic.blocks, *self.accelerators) for line in device.conditions()]
 
     def stalled(self) -> StalledError:
         """The error that says what stands still."""
@@ -206,7 +203,7 @@ class Machine:
             spent += step
 
     def _settle(self) -> None:
-        movers = (*self.dmas, *self.accelerators)
+        movers = (*self.dmas, *self.logic.blocks, *self.accelerators)
         while any([device.advance() for device in movers]):
             pass
 

@@ -68,7 +68,7 @@ class Memory:
     def settle(self) -> None:
         """Time has passed for the program: what transfers brought into shared buffers is now seen there."""
         for address, nbytes in self._arrived:
-            self.invalidate(address, nbytes)
+            self.cpu(address, nbytes)[:] = self.ddr(address, nbytes)
         self._arrived.clear()
 
     def _share(self, address: int, shared: bool) -> None:
@@ -97,10 +97,16 @@ class Memory:
         return self._contains(address, nbytes) and virtual_address - self._cpu.ctypes.data == address - self.base
 
     def flush(self, address: int, nbytes: int) -> None:
+        if self._is_shared(address):
+            self.settle()
         self.ddr(address, nbytes)[:] = self.cpu(address, nbytes)
 
     def invalidate(self, address: int, nbytes: int) -> None:
-        self.cpu(address, nbytes)[:] = self.ddr(address, nbytes)
+        if self._is_shared(address):
+            # No cache holds anything that could be dropped: what the CPU wrote stays.
+            self.settle()
+        else:
+            self.cpu(address, nbytes)[:] = self.ddr(address, nbytes)
 
     def buffer_of(self, address: int, nbytes: int) -> int | None:
         """Address of the buffer that holds all `nbytes` at `address`; None if they are not inside one buffer."""

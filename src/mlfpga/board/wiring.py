@@ -15,18 +15,24 @@ from mlfpga.board.errors import HandoffError
 _UNCONNECTED = ("__NOC__", "", None)
 # What pynq calculates with before it loads an overlay.
 _CLOCK_VALUE = re.compile(r"psu__(crl_apb__pl\d_ref_ctrl__(divisor[01]|act_freqmhz)|fpga_pl\d_enable)")
-# IPs that pass a stream on unchanged; for a model without time they are wires.
-_WIRES = ("axis_data_fifo", "axis_register_slice", "axis_clock_converter")
+WIRES = ("axis_data_fifo", "axis_register_slice", "axis_clock_converter")
+"""IPs that pass a stream on unchanged; for a model without time they are wires."""
 
 
 @dataclass(frozen=True)
 class Interface:
-    """A bus interface: `kind` is "axis", "aximm", …; `role` MASTER or SLAVE, INITIATOR or TARGET; `bus` its net."""
+    """A bus interface: `kind` is "axis", "aximm", …; `role` MASTER or SLAVE, INITIATOR or TARGET; `bus` its net.
+
+    data_bytes  of a stream's TDATA; 0 if the file does not say
+    has_keep    whether a stream has TKEEP
+    """
 
     name: str
     kind: str
     role: str
     bus: str | None
+    data_bytes: int = 0
+    has_keep: bool = True
 
 
 @dataclass(frozen=True)
@@ -77,6 +83,10 @@ class Module:
                         f"{self.name}: {name} is {value!r} in the handoff, which is no number; write it again"
                     ) from None
         return default
+
+    def text(self, parameter: str) -> str:
+        """A parameter as it is written, whatever the case of its name; empty if there is none."""
+        return next((value for name, value in self.parameters.items() if name.lower() == parameter), "")
 
     def streams(self, role: str) -> list[Interface]:
         return [i for i in self.interfaces if i.kind == "axis" and i.role == role and i.bus not in _UNCONNECTED]
@@ -140,7 +150,7 @@ class Design:
         }
         found = []
         for module in self.modules:
-            if module.ip in _WIRES:
+            if module.ip in WIRES:
                 continue
             for interface in module.streams("INITIATOR"):
                 end = _follow(interface, sinks)
@@ -152,7 +162,7 @@ class Design:
 def _follow(interface: Interface, sinks: dict) -> tuple[Module, Interface] | None:
     """The end of a stream, behind any FIFOs and register slices."""
     end = sinks.get(interface.bus)
-    while end and end[0].ip in _WIRES:
+    while end and end[0].ip in WIRES:
         onward = end[0].streams("INITIATOR")
         end = sinks.get(onward[0].bus) if onward else None
     return end
@@ -192,6 +202,18 @@ def _net(interface: ElementTree.Element, signals: dict[str, str]) -> str | None:
     return signals.get(valid.get("PHYSICAL", "")) or bus if valid is not None else bus
 
 
+def _interface(element: ElementTree.Element, signals: dict[str, str]) -> Interface:
+    parameters = {p.get("NAME"): p.get("VALUE") for p in element.findall("./PARAMETER")}
+    return Interface(
+        element.get("NAME", ""),
+        element.get("VLNV", "::").split(":")[2],
+        element.get("TYPE", ""),
+        _net(element, signals),
+        int(parameters.get("TDATA_NUM_BYTES") or "0", 0),
+        parameters.get("HAS_TKEEP") != "0",
+    )
+
+
 def _module(element: ElementTree.Element) -> Module:
     signals = {p.get("NAME", ""): p.get("SIGNAME", "") for p in element.findall("./PORTS/PORT")}
     return Module(
@@ -199,10 +221,7 @@ def _module(element: ElementTree.Element) -> Module:
         instance=element.get("INSTANCE", ""),
         vlnv=element.get("VLNV", ""),
         parameters={p.get("NAME", ""): p.get("VALUE", "") for p in element.findall("./PARAMETERS/PARAMETER")},
-        interfaces=tuple(
-            Interface(i.get("NAME", ""), i.get("VLNV", "::").split(":")[2], i.get("TYPE", ""), _net(i, signals))
-            for i in element.findall("./BUSINTERFACES/BUSINTERFACE")
-        ),
+        interfaces=tuple(_interface(i, signals) for i in element.findall("./BUSINTERFACES/BUSINTERFACE")),
         ranges=tuple(
             AddressRange(
                 r.get("MASTERBUSINTERFACE", ""),
