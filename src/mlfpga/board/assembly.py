@@ -13,6 +13,7 @@ from mlfpga.board.bus import Device
 from mlfpga.board.errors import BoardError, warn
 from mlfpga.board.library import IpLibrary
 from mlfpga.board.memory import Memory
+from mlfpga.board.peripherals import PERIPHERALS, AxiTimer, make_peripherals
 from mlfpga.board.rtl import RtlAccelerator, RtlPort
 from mlfpga.board.stream import Stream
 from mlfpga.board.stream_blocks import BLOCKS, StreamBlock, make_block
@@ -34,11 +35,16 @@ class Logic:
     interrupts: list[AxiIntc]
     ports: list[tuple[str, AddressRange, Device]]
     blocks: list[StreamBlock] = field(default_factory=list)
+    peripherals: dict[str, Device] = field(default_factory=dict)
 
     @property
     def clocked(self) -> list[RtlAccelerator]:
         """Those that move only while the clock runs."""
         return [device for device in self.accelerators if isinstance(device, RtlAccelerator)]
+
+    @property
+    def timers(self) -> list[AxiTimer]:
+        return [device for device in self.peripherals.values() if isinstance(device, AxiTimer)]
 
     @property
     def chained(self) -> bool:
@@ -94,15 +100,20 @@ def assemble(
         if m.name in cores or m.name in whole
     ]
     interrupts = [AxiIntc(m.name) for m in design.modules if m.ip == _INTERRUPTS]
-    devices = {device.name: device for device in (*dmas, *accelerators, *missing, *interrupts)}
+    peripherals = make_peripherals(design, lambda: activity.cycles)
+    devices = {device.name: device for device in (*dmas, *accelerators, *missing, *interrupts, *peripherals.values())}
     connect_interrupts(design, interrupts, devices)
     ports = [(m.name, entry, _port(m, entry, devices, cores)) for m, entry in design.registers()]
-    return Logic(activity, dmas, [*accelerators, *missing], interrupts, ports, blocks)
+    logic = Logic(activity, dmas, [*accelerators, *missing], interrupts, ports, blocks, peripherals)
+    for timer in logic.timers if whole else ():
+        warn(f"{timer.name} counts the virtual clock, which a C simulation does not know: what it measures is unknown")
+    return logic
 
 
 def _accelerators(design: Design) -> list[Module]:
-    """IPs that compute."""
-    return [m for m in design.modules if m.ip not in (_DMA, _INTERRUPTS, *_INFRASTRUCTURE, *WIRES, *BLOCKS)]
+    """IPs that compute: they have a stream or a bus, and are none that every design may hold."""
+    known = (_DMA, _INTERRUPTS, *_INFRASTRUCTURE, *WIRES, *BLOCKS, *PERIPHERALS)
+    return [m for m in design.modules if m.ip not in known and {"axis", "aximm"} & {i.kind for i in m.interfaces}]
 
 
 def _list_of(modules: list[Module]) -> str:
@@ -153,8 +164,8 @@ def _port(module: Module, entry: AddressRange, devices: Mapping[str, Device], co
         return MissingModel(
             module.name,
             module.vlnv,
-            "the virtual board models AXI DMA, AXI interrupt controllers and accelerators; give the IP's own archive "
-            "(--ip, or MLFPGA_IP in the environment)",
+            f"the virtual board models accelerators, axi_dma, axi_intc, {', '.join(PERIPHERALS)}; give the IP's own "
+            "archive (--ip, or MLFPGA_IP in the environment)",
         )
     interfaces = cores[module.name].registers if module.name in cores else {}
     return RtlPort(device, entry.slave) if len(interfaces) > 1 and entry.slave in interfaces else device

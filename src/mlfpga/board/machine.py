@@ -8,7 +8,8 @@ while its clock runs, and the clock runs when a program looks at what the logic 
 * another status register is read again and again, though no transfer is under way;
 * a buffer is invalidated, or an interrupt is waited for;
 * RTL is written to during a transfer;
-* a register of RTL is read while the RTL reads and writes memory by itself.
+* a register of RTL is read while the RTL reads and writes memory by itself;
+* a timer is read.
 
 Every read of a register in the logic takes time on a board: the program then sees what DMAs brought into its buffers
 until then (`Memory.settle`).
@@ -28,6 +29,7 @@ from mlfpga.board.errors import BoardError, StalledError
 from mlfpga.board.library import IpLibrary
 from mlfpga.board.memory import Memory
 from mlfpga.board.patience import Polling
+from mlfpga.board.peripherals import AxiTimer
 from mlfpga.board.ps import attach_ps, pl_clock_mhz
 from mlfpga.board.rtl import RtlAccelerator, RtlPort
 from mlfpga.board.wiring import Design
@@ -92,7 +94,9 @@ class Machine:
         if region.name not in self._names:
             return region.device.read(address - region.base)
         offset = address - region.base
-        if self._clocked:
+        if isinstance(region.device, AxiTimer):
+            self._pass_time(ACCESS_CYCLES)
+        elif self._clocked:
             self._look(region, offset)
         value = region.device.read(offset)
         self.memory.settle()
@@ -123,7 +127,10 @@ class Machine:
     def wait(self, done: Callable[[], bool]) -> bool:
         """Let the clock run for a while or until `done`; whether anything may still come."""
         self._run(self.slice_cycles, done)
-        return done() or bool(self._clocked) and self._idle_cycles < self.patience_cycles
+        counting = any(timer.running for timer in self.logic.timers)
+        if counting and not done():
+            self._pass_time(self.slice_cycles)
+        return done() or counting or bool(self._clocked) and self._idle_cycles < self.patience_cycles
 
     def configure(
         self, design: Design, models: Mapping[str, Model], folder: Path, library: IpLibrary | None = None
@@ -180,6 +187,13 @@ class Machine:
                 accelerator.spend()
         elif self._mastering():
             self._run(ACCESS_CYCLES, lambda: not self._mastering())
+
+    def _pass_time(self, cycles: int) -> None:
+        """The virtual clock goes on, as it does while the program accesses a timer or waits for one."""
+        end = self.activity.cycles + cycles
+        if self._transferring():
+            self._run(cycles, lambda: not self._transferring())
+        self.activity.reach(end)
 
     def _transferring(self) -> bool:
         return any(channel.busy for dma in self.dmas for channel in dma.channels) or self._mastering()

@@ -13,6 +13,8 @@ from pathlib import Path
 from mlfpga.board.errors import HandoffError
 
 _UNCONNECTED = ("__NOC__", "", None)
+# Memory in the programmable logic; other memory belongs to the processing system.
+_MEMORY = "axi_bram_ctrl"
 # What pynq calculates with before it loads an overlay.
 _CLOCK_VALUE = re.compile(r"psu__(crl_apb__pl\d_ref_ctrl__(divisor[01]|act_freqmhz)|fpga_pl\d_enable)")
 WIRES = ("axis_data_fifo", "axis_register_slice", "axis_clock_converter")
@@ -138,9 +140,10 @@ class Design:
         by_instance = {module.instance: module for module in self.modules}
         seen, found = set(), []
         for entry in self.processor.ranges:
-            if not entry.memory and entry.instance in by_instance and entry.first not in seen:
+            module = by_instance.get(entry.instance)
+            if module and (not entry.memory or module.ip == _MEMORY) and entry.first not in seen:
                 seen.add(entry.first)
-                found.append((by_instance[entry.instance], entry))
+                found.append((module, entry))
         return found
 
     def links(self) -> list[Link]:
