@@ -253,6 +253,22 @@ def test_a_thread_may_send_what_another_one_waits_for(overlay, buffers):
     assert np.array_equal(receive, expected(send))
 
 
+def test_a_thread_that_sends_in_the_middle_of_the_last_read_is_in_time(overlay, buffers, board, monkeypatch):
+    dma, (send, receive) = overlay.axi_dma_0, buffers
+
+    def meanwhile(_) -> bool:
+        for offset, value in ((0x18, send.physical_address), (0x28, send.nbytes)):
+            dma.write(offset, value)
+        return True
+
+    send.flush()
+
+    dma.recvchannel.transfer(receive)
+    monkeypatch.setattr(board.machine._polling, "is_in_vain", meanwhile)
+    dma.recvchannel.wait()
+    assert np.array_equal(receive, expected(send))
+
+
 def test_a_coroutine_may_send_what_another_one_polls_for(overlay, buffers):
     dma, (send, receive) = overlay.axi_dma_0, buffers
 

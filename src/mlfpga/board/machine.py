@@ -94,6 +94,7 @@ class Machine:
         if region.name not in self._names:
             return region.device.read(address - region.base)
         offset = address - region.base
+        writes = self.writes
         if isinstance(region.device, AxiTimer):
             self._pass_time(ACCESS_CYCLES)
         elif self._clocked:
@@ -105,7 +106,7 @@ class Machine:
             self._polled_cycles = self._waiting_reads = 0
         self._seen[address] = value
         if region.device.is_waiting(offset) and len(self._seen) <= self._POLLED_REGISTERS:
-            self._count_poll()
+            self._count_poll(writes)
         return value
 
     def write(self, address: int, value: int) -> None:
@@ -221,11 +222,13 @@ class Machine:
         while any([device.advance() for device in movers]):
             pass
 
-    def _count_poll(self) -> None:
+    def _count_poll(self, writes: int) -> None:
+        """One more read while nothing moved; there had been `writes` when it began."""
         self._waiting_reads += 1
         if self._clocked and self._idle_cycles < self.patience_cycles:
             self._polling.restart()
-        elif self._polling.is_in_vain(self.patience_s):
+        elif self._polling.is_in_vain(self.patience_s) and self.writes == writes:
+            # Otherwise another thread has acted in the middle of this read, and perhaps ended.
             raise self.stalled()
 
 

@@ -67,9 +67,12 @@ class Memory:
 
     def settle(self) -> None:
         """Time has passed for the program: what transfers brought into shared buffers is now seen there."""
-        for address, nbytes in self._arrived:
+        while self._arrived:
+            try:
+                address, nbytes = self._arrived.pop()
+            except IndexError:  # another thread of the program took the last one
+                return
             self.cpu(address, nbytes)[:] = self.ddr(address, nbytes)
-        self._arrived.clear()
 
     def _share(self, address: int, shared: bool) -> None:
         first = (address - self.base) // PAGE
