@@ -31,7 +31,7 @@ test: setup  ## run every test, in both environments; this executes every notebo
 lab: setup  ## open JupyterLab with both kernels; DATASET=mnist for MNIST
 	MLFPGA_DATASET=$(DATASET) $(HOST)/jupyter lab $(LAB_OPTIONS)
 
-figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path for one group
+figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path, board or vivado for one group
 	@$(HOST)/mlfpga figures $(if $(ONLY),--only $(ONLY))
 
 report: setup  ## write build/report/index.html from the stages that are finished

@@ -356,3 +356,11 @@ def run_beside_the_reference(parameters: pg021.Parameters, steps: list[tuple]) -
 @given(PARAMETERS, st.lists(STEPS, min_size=1, max_size=60))
 def test_random_programs_do_what_the_product_guide_says(parameters, steps):
     run_beside_the_reference(parameters, steps)
+
+
+def test_a_transfer_under_way_has_the_bytes_it_was_started_with(bench):
+    address = bench.memory.allocate(64)
+    bench.start(MM2S, address, 64)
+    with pytest.warns(BoardWarning, match="while a transfer is under way starts nothing"):
+        bench.dma.write(MM2S + LENGTH, 8)
+    assert bench.dma.channels[0].under_way.nbytes == 64

@@ -141,7 +141,9 @@ def test_buffers_are_not_cached_unless_asked_so_a_missing_flush_is_told_once(ove
         transfer_by_hand(mmio, send, receive)
     assert (receive == 3).all()
     mmio.write(0x34, 0x1000)
-    assert (receive == 6).all()
+    assert (receive == 3).all(), "a write does not wait"
+    assert overlay.accelerator_0.read(0x00) & 0x80
+    assert (receive == 6).all(), "any read in the logic takes time"
 
 
 def test_an_uncached_buffer_needs_neither(overlay):
@@ -248,6 +250,22 @@ def test_a_thread_may_send_what_another_one_waits_for(overlay, buffers):
     sender.start()
     dma.recvchannel.wait()
     sender.join()
+    assert np.array_equal(receive, expected(send))
+
+
+def test_a_thread_that_sends_in_the_middle_of_the_last_read_is_in_time(overlay, buffers, board, monkeypatch):
+    dma, (send, receive) = overlay.axi_dma_0, buffers
+
+    def meanwhile(_) -> bool:
+        for offset, value in ((0x18, send.physical_address), (0x28, send.nbytes)):
+            dma.write(offset, value)
+        return True
+
+    send.flush()
+
+    dma.recvchannel.transfer(receive)
+    monkeypatch.setattr(board.machine._polling, "is_in_vain", meanwhile)
+    dma.recvchannel.wait()
     assert np.array_equal(receive, expected(send))
 
 

@@ -104,6 +104,26 @@ def test_what_a_dma_wrote_into_a_shared_buffer_is_seen_when_the_program_knows_of
     assert memory.cpu(address, 2).tolist() == [0, 7]
 
 
+def test_an_invalidate_takes_nothing_from_a_shared_buffer(memory):
+    """On a board nothing is cached there: what the CPU wrote stays, what a DMA or a bus master wrote is seen."""
+    shared, cached = memory.allocate(8), memory.allocate(8)
+    memory.share(shared)
+    for address in (shared, cached):
+        memory.cpu(address, 8)[:] = 9
+        memory.dma_write(address + 1, np.array([7], dtype=np.uint8), "the test")
+        memory.invalidate(address, 8)
+    assert memory.cpu(shared, 8).tolist() == [9, 7, 9, 9, 9, 9, 9, 9]
+    assert memory.cpu(cached, 8).tolist() == [0, 7, 0, 0, 0, 0, 0, 0]
+
+
+def test_a_flush_does_not_take_back_what_a_dma_wrote_into_a_shared_buffer(memory):
+    address = memory.allocate(8)
+    memory.share(address)
+    memory.dma_write(address, np.array([7], dtype=np.uint8), "the test")
+    memory.flush(address, 8)
+    assert memory.cpu(address, 2).tolist() == memory.ddr(address, 2).tolist() == [7, 0]
+
+
 def test_a_dma_reads_what_another_one_wrote_into_a_shared_buffer_not_the_old_content(memory):
     address = memory.allocate(8)
     memory.share(address)

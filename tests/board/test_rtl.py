@@ -65,6 +65,21 @@ def test_the_second_sample_waits_until_the_next_start(load):
     overlay.axi_dma_0.recvchannel.wait()
 
 
+def test_polling_ap_done_shows_the_result_in_a_default_buffer(load):
+    """As notebooks do that wait for their IP, and not for the DMA."""
+    overlay, _ = load()
+    send, receive = allocate(5, "u4"), allocate(5, "u4")
+    send[:] = range(5)
+    overlay.accelerator_0.write(0x10, 3)
+    overlay.accelerator_0.write(0x00, 1)
+    overlay.axi_dma_0.recvchannel.transfer(receive)
+    overlay.axi_dma_0.sendchannel.transfer(send)
+    assert not receive.any()
+    while not overlay.accelerator_0.read(0x00) & 2:
+        pass
+    assert receive.tolist() == [0, 3, 6, 9, 12]
+
+
 def test_a_batch_under_auto_restart_comes_back_as_one_transfer(load):
     overlay, _ = load()
     overlay.accelerator_0.write(0x00, 0x81)

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from pynq import Overlay, allocate
+from test_stream_blocks import with_converters
 
 from mlfpga.board import BoardWarning, StalledError
 from mlfpga.board.library import IpLibrary
@@ -87,6 +88,44 @@ def test_samples_one_by_one_and_a_batch(overlay, board, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_24_bit_stream_behind_width_converters(board, small_ips, write_overlay, handoff_text, monkeypatch, tmp_path):
+    """Four words of the IP are three of the DMA."""
+    board.models.clear()
+    monkeypatch.setattr(board, "library", IpLibrary([small_ips.doubler(tmp_path / "doubler", 24)]))
+    text = with_converters(handoff_text(vlnv="mlfpga:hls:doubler:1.0"), 4, 3)
+    overlay = Overlay(str(write_overlay(text=text)))
+    overlay.accelerator_0.write(0x10, 5)
+    overlay.accelerator_0.write(0x00, 0x81)
+    numbers = np.random.default_rng(3).integers(0, 1 << 24, (250, 4))
+    send = numbers.astype("<u4").view("u1").reshape(-1, 4)[:, :3].reshape(-1)
+    assert len(send) == 3000
+    sent, received = allocate(3000, "u1"), allocate(3000, "u1")
+    sent[:] = send
+    for channel, buffer in ((overlay.axi_dma_0.recvchannel, received), (overlay.axi_dma_0.sendchannel, sent)):
+        channel.transfer(buffer)
+    overlay.axi_dma_0.recvchannel.wait()
+    words = np.zeros((1000, 4), "u1")
+    words[:, :3] = np.array(received).reshape(-1, 3)
+    assert np.array_equal(words.view("<u4").reshape(-1, 4), (numbers * 5 + ROM) % (1 << 24))
+
+
+@pytest.mark.slow
+def test_a_128_bit_stream(board, small_ips, write_overlay, monkeypatch, tmp_path):
+    board.models.clear()
+    monkeypatch.setattr(board, "library", IpLibrary([small_ips.doubler(tmp_path / "doubler", 128)]))
+    width = {"c_m_axi_mm2s_data_width": 128, "c_m_axi_s2mm_data_width": 128}
+    overlay = Overlay(str(write_overlay(stream_bits=128, vlnv="mlfpga:hls:doubler:1.0", **width)))
+    overlay.accelerator_0.write(0x10, 3)
+    overlay.accelerator_0.write(0x00, 0x81)
+    words = np.random.default_rng(5).integers(0, 256, (400, 16), dtype=np.uint8)
+    result = exchange(overlay, words.view("<u4").reshape(-1))
+    expected = [
+        (int.from_bytes(word.tobytes(), "little") * 3 + int(ROM[i % 4])) % (1 << 128) for i, word in enumerate(words)
+    ]
+    assert result.tobytes() == b"".join(number.to_bytes(16, "little") for number in expected)
+
+
+@pytest.mark.slow
 def test_words_beyond_the_sample_are_explained(overlay):
     overlay.accelerator_0.write(0x00, 1)
     with pytest.raises(StalledError) as stalled:
@@ -106,6 +145,8 @@ def test_a_bus_master_works_on_buffers_that_are_not_cached(mastering):
     while not mastering.accelerator_0.read(0x00) & 2:
         pass
     assert np.array_equal(target, source + np.uint32(77))
+    target.invalidate()
+    assert np.array_equal(target, source + np.uint32(77)), "nothing is cached, so nothing is dropped"
 
 
 @pytest.mark.slow

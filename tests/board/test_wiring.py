@@ -37,6 +37,29 @@ def test_the_revision_of_an_ip_is_read(write, handoff_text):
     }
 
 
+def test_streams_whose_pins_are_connected_one_by_one_are_links(write, handoff_text):
+    text = handoff_text()
+    for bus in ("to_pl", "from_pl"):
+        text = re.sub(
+            rf'<BUSINTERFACE BUSNAME="{bus}" (NAME="(\w+)"[^>]*)/>',
+            r'<BUSINTERFACE BUSNAME="__NOC__" \1><PORTMAPS><PORTMAP LOGICAL="TDATA" PHYSICAL="\2_tdata"/>'
+            r'<PORTMAP LOGICAL="TVALID" PHYSICAL="\2_tvalid"/></PORTMAPS></BUSINTERFACE>',
+            text,
+        )
+    assert read_design(write(text)).links() == [], "connected to nothing"
+    for module, pins in (
+        ("axi_dma_0", {"M_AXIS_MM2S": "sent_valid", "S_AXIS_S2MM": "result_valid"}),
+        ("accelerator_0", {"s_axis": "sent_valid", "m_axis": "result_valid"}),
+    ):
+        ports = "".join(f'<PORT NAME="{pin}_tvalid" SIGNAME="{signal}"/>' for pin, signal in pins.items())
+        before, found, after = text.partition(f'FULLNAME="/{module}"')
+        text = before + found + after.replace("<PORTS/>", f"<PORTS>{ports}</PORTS>", 1)
+    assert set(read_design(write(text)).links()) == {
+        Link(("axi_dma_0", "M_AXIS_MM2S"), ("accelerator_0", "s_axis")),
+        Link(("accelerator_0", "m_axis"), ("axi_dma_0", "S_AXIS_S2MM")),
+    }
+
+
 def test_a_fifo_in_a_stream_is_a_wire(write, handoff_text):
     fifo = (
         '<MODULE FULLNAME="/fifo" INSTANCE="fifo" VLNV="xilinx.com:ip:axis_data_fifo:2.0"><BUSINTERFACES>'
@@ -104,3 +127,28 @@ def test_a_value_that_cannot_be_is_a_damaged_handoff(tmp_path, handoff_text, wri
     path.write_text(handoff_text().replace(written, damaged))
     with pytest.raises(HandoffError, match=message):
         next(m for m in read_design(path).modules if m.ip == "axi_dma").number("c_addr_width", 32)
+
+
+@pytest.mark.parametrize("name", ['FULLNAME="/"', 'FULLNAME=""', ""])
+def test_a_module_without_a_name_is_a_damaged_handoff(write, handoff_text, name):
+    path = write(handoff_text().replace('FULLNAME="/accelerator_0"', name))
+    with pytest.raises(HandoffError) as error:
+        read_design(path)
+    assert str(error.value) == f"{path} gives a module (mlfpga:hls:mixer_axi:1.0) no name (FULLNAME); write it again"
+
+
+@pytest.mark.parametrize("parameter", ["CRL_APB__PL0_REF_CTRL__ACT_FREQMHZ", "CRL_APB__PL3_REF_CTRL__DIVISOR1"])
+@pytest.mark.parametrize("value", ["", ' VALUE=""'])
+def test_a_clock_without_a_value_is_a_damaged_handoff(write, handoff_text, parameter, value):
+    text = re.sub(rf'(NAME="PSU__{parameter}") VALUE="[^"]*"', rf"\1{value}", handoff_text())
+    with pytest.raises(HandoffError) as error:
+        read_design(write(text)).clock  # noqa: B018
+    assert str(error.value) == f"overlay.hwh gives PSU__{parameter} of ps no value; write it again"
+
+
+def test_a_folder_in_the_place_of_a_handoff_is_told(tmp_path):
+    path = tmp_path / "overlay.hwh"
+    path.mkdir()
+    with pytest.raises(HandoffError) as error:
+        read_design(path)
+    assert str(error.value) == f"{path} is a folder, not a hardware handoff; put the .hwh of the bitstream there"

@@ -1,7 +1,7 @@
 """Make the devices of the programmable logic from a design: DMAs, accelerators, interrupt controllers, streams."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -13,15 +13,16 @@ from mlfpga.board.bus import Device
 from mlfpga.board.errors import BoardError, warn
 from mlfpga.board.library import IpLibrary
 from mlfpga.board.memory import Memory
+from mlfpga.board.peripherals import PERIPHERALS, AxiTimer, make_peripherals
 from mlfpga.board.rtl import RtlAccelerator, RtlPort
 from mlfpga.board.stream import Stream
-from mlfpga.board.wiring import AddressRange, Design, Link, Module
+from mlfpga.board.stream_blocks import BLOCKS, StreamBlock, make_block
+from mlfpga.board.wiring import WIRES, AddressRange, Design, Link, Module
 from mlfpga.simulate import SimulationError, load, read_description
 
 _DMA, _INTERRUPTS = "axi_dma", "axi_intc"
 # What surrounds accelerators in every design: it is modelled elsewhere, or it has nothing to compute.
 _INFRASTRUCTURE = ("zynq_ultra_ps_e", "smartconnect", "axi_interconnect", "proc_sys_reset")
-_STREAM_BITS = (8, 16, 32, 64)
 
 
 @dataclass
@@ -33,11 +34,25 @@ class Logic:
     accelerators: list[Accelerator | RtlAccelerator | MissingModel]
     interrupts: list[AxiIntc]
     ports: list[tuple[str, AddressRange, Device]]
+    blocks: list[StreamBlock] = field(default_factory=list)
+    peripherals: dict[str, Device] = field(default_factory=dict)
 
     @property
     def clocked(self) -> list[RtlAccelerator]:
         """Those that move only while the clock runs."""
         return [device for device in self.accelerators if isinstance(device, RtlAccelerator)]
+
+    @property
+    def timers(self) -> list[AxiTimer]:
+        return [device for device in self.peripherals.values() if isinstance(device, AxiTimer)]
+
+    @property
+    def chained(self) -> bool:
+        """Whether one of those feeds another."""
+        fed = {id(stream) for device in self.clocked for stream in device.sinks.values()}
+        for _ in self.blocks:
+            fed |= {id(sink) for block in self.blocks if id(block.source) in fed for sink in block.sinks}
+        return any(id(stream) in fed for device in self.clocked for stream in device.sources.values())
 
 
 def assemble(
@@ -68,6 +83,13 @@ def assemble(
         warn(f"the IP archive of {vlnv} fits no IP of this overlay, which holds {_list_of(_accelerators(design))}")
     memory.mastered = any(core.memories for core in cores.values())
     streams = {link: Stream(".".join(link.source), _width(design, link, cores)) for link in links}
+    blocks = []
+    for module in design.modules:
+        try:
+            blocks += _blocks(module, streams)
+        except BoardError as error:
+            missing.append(MissingModel(module.name, module.vlnv, f"{error}; configure it so, or leave it out"))
+            warn(missing[-1].message)
     activity = Activity(mhz, timed=bool(cores) and not whole)
     dmas = [_dma(m, streams, memory, activity) for m in design.modules if m.ip == _DMA]
     accelerators = [
@@ -78,15 +100,20 @@ def assemble(
         if m.name in cores or m.name in whole
     ]
     interrupts = [AxiIntc(m.name) for m in design.modules if m.ip == _INTERRUPTS]
-    devices = {device.name: device for device in (*dmas, *accelerators, *missing, *interrupts)}
+    peripherals = make_peripherals(design, lambda: activity.cycles)
+    devices = {device.name: device for device in (*dmas, *accelerators, *missing, *interrupts, *peripherals.values())}
     connect_interrupts(design, interrupts, devices)
     ports = [(m.name, entry, _port(m, entry, devices, cores)) for m, entry in design.registers()]
-    return Logic(activity, dmas, [*accelerators, *missing], interrupts, ports)
+    logic = Logic(activity, dmas, [*accelerators, *missing], interrupts, ports, blocks, peripherals)
+    for timer in logic.timers if whole else ():
+        warn(f"{timer.name} counts the virtual clock, which a C simulation does not know: what it measures is unknown")
+    return logic
 
 
 def _accelerators(design: Design) -> list[Module]:
-    """IPs that compute."""
-    return [m for m in design.modules if m.ip not in (_DMA, _INTERRUPTS, *_INFRASTRUCTURE)]
+    """IPs that compute: they have a stream or a bus, and are none that every design may hold."""
+    known = (_DMA, _INTERRUPTS, *_INFRASTRUCTURE, *WIRES, *BLOCKS, *PERIPHERALS)
+    return [m for m in design.modules if m.ip not in known and {"axis", "aximm"} & {i.kind for i in m.interfaces}]
 
 
 def _list_of(modules: list[Module]) -> str:
@@ -95,6 +122,13 @@ def _list_of(modules: list[Module]) -> str:
 
 def _processes_streams(module: Module, links: list[Link]) -> bool:
     return any(link.source[0] == module.name for link in links) and any(link.sink[0] == module.name for link in links)
+
+
+def _blocks(module: Module, streams: Mapping[Link, Stream]) -> list[StreamBlock]:
+    """The block of a module in the path of streams, if it is one and both of its sides are connected."""
+    sources = [stream for link, stream in streams.items() if link.sink[0] == module.name]
+    sinks = {link.source[1]: stream for link, stream in streams.items() if link.source[0] == module.name}
+    return [make_block(module, sources[0], sinks)] if module.ip in BLOCKS and sources and sinks else []
 
 
 def _core(module: Module, library: IpLibrary, folder: Path) -> Any | None:
@@ -130,8 +164,8 @@ def _port(module: Module, entry: AddressRange, devices: Mapping[str, Device], co
         return MissingModel(
             module.name,
             module.vlnv,
-            "the virtual board models AXI DMA, AXI interrupt controllers and accelerators; give the IP's own archive "
-            "(--ip, or MLFPGA_IP in the environment)",
+            f"the virtual board models accelerators, axi_dma, axi_intc, {', '.join(PERIPHERALS)}; give the IP's own "
+            "archive (--ip, or MLFPGA_IP in the environment)",
         )
     interfaces = cores[module.name].registers if module.name in cores else {}
     return RtlPort(device, entry.slave) if len(interfaces) > 1 and entry.slave in interfaces else device
@@ -165,30 +199,31 @@ def _dma_settings(module: Module) -> DmaSettings:
 
 
 def _width(design: Design, link: Link, cores: Mapping[str, Any]) -> int:
-    """Bits of a stream: what the DMA or the RTL at either end says. Raises BoardError if they differ."""
+    """Bits of a stream: what the DMA, the RTL or the converter at either end says. Raises BoardError if they differ.
+
+    Where none of those is, what the handoff says of the interfaces.
+    """
     modules = {module.name: module for module in design.modules}
-    widths = {}
-    for (name, port), parameter in (
-        (link.source, "c_m_axis_mm2s_tdata_width"),
-        (link.sink, "c_s_axis_s2mm_tdata_width"),
+    widths, spare = {}, {}
+    for (name, port), parameter, side in (
+        (link.source, "c_m_axis_mm2s_tdata_width", "m"),
+        (link.sink, "c_s_axis_s2mm_tdata_width", "s"),
     ):
         if modules[name].ip == _DMA:
             widths[f"{name}.{port}"] = modules[name].number(parameter, 32)
         elif name in cores and port in cores[name].streams:
             widths[f"{name}.{port}"] = cores[name].streams[port].bits
+        else:
+            nbytes = next((i.data_bytes for i in modules[name].interfaces if i.name == port), 0)
+            nbytes = nbytes or modules[name].number(f"{side}_tdata_num_bytes", 0)
+            (widths if modules[name].ip in BLOCKS and nbytes else spare)[f"{name}.{port}"] = 8 * nbytes
     if len(set(widths.values())) > 1:
         raise BoardError(
             "the two ends of a stream differ in width: "
             + ", ".join(f"{name} {bits} bits" for name, bits in widths.items())
             + "; give the IP archive that the design was built with"
         )
-    bits = next(iter(widths.values()), 32)
-    if bits not in _STREAM_BITS:
-        raise BoardError(
-            f"{'.'.join(link.source)} is {bits} bits wide; the virtual board carries streams of "
-            f"{', '.join(map(str, _STREAM_BITS[:-1]))} or {_STREAM_BITS[-1]} bits"
-        )
-    return bits
+    return next((bits for bits in (*widths.values(), *spare.values()) if bits), 32)
 
 
 def _whole_samples(module: Module, model: Model, streams: Mapping[Link, Stream]) -> Accelerator:

@@ -86,22 +86,14 @@ class AxiDma:
     def read(self, offset: int) -> int:
         offset %= _REGISTER_BYTES
         channel = self._channel(offset)
-        self._observe(channel, offset)
         return channel.read(offset - channel.offset) if channel else 0
 
     def write(self, offset: int, value: int) -> None:
         offset %= _REGISTER_BYTES
         channel = self._channel(offset)
         if channel:
-            self._observe(channel, offset)
             self.activity.add_access(self.name, offset, value)
             channel.write(offset - channel.offset, value)
-
-    @staticmethod
-    def _observe(channel: "Channel | None", offset: int) -> None:
-        """A program that reads a channel's status, or clears its events, knows what the channel has done."""
-        if channel and offset - channel.offset == 0x04:
-            channel.observe()
 
     def is_waiting(self, offset: int) -> bool:
         """Whether a program that reads `offset` again and again waits for a transfer to end."""
@@ -187,11 +179,6 @@ class Channel(ABC):
             self.length = value & self._length_mask
             self._write_length(value)
 
-    def observe(self) -> None:
-        """The program looks at this channel's status."""
-        if not self._busy:
-            self._memory.settle()
-
     @property
     def busy(self) -> bool:
         """A transfer is under way."""
@@ -202,7 +189,7 @@ class Channel(ABC):
         """The transfer that has begun and not ended; its `end` is now."""
         if not self._busy:
             return None
-        return Transfer(self.name, self._began, max(self.dma.activity.cycles, self._began), self.length)
+        return Transfer(self.name, self._began, max(self.dma.activity.cycles, self._began), self._asked)
 
     @property
     def interrupt(self) -> bool:
@@ -358,11 +345,16 @@ class SendChannel(Channel):
         if self._keyhole:
             data = np.resize(data, self._asked)
         # A transfer that ends inside a word has TKEEP low for the rest of it; the sink sees zeros there.
-        padded = np.zeros(-(-len(data) // self.stream.word_bytes) * self.stream.word_bytes, dtype=np.uint8)
+        size = self.stream.word_bytes
+        padded = np.zeros(-(-len(data) // size) * size, dtype=np.uint8)
         padded[: len(data)] = data
-        last = np.zeros(len(padded) // self.stream.word_bytes, dtype=bool)
+        last = np.zeros(len(padded) // size, dtype=bool)
         last[-1] = True
-        self.stream.offer(padded.view(self.stream.word_dtype), last)
+        kept = None
+        if len(data) < len(padded):
+            kept = np.full(len(last), size)
+            kept[-1] = len(data) % size
+        self.stream.offer(padded.view(self.stream.word_dtype), last, kept)
 
     def advance(self) -> bool:
         if not self._busy or self.stream.waiting:
@@ -404,8 +396,12 @@ class ReceiveChannel(Channel):
         if not self._busy or not self.stream.waiting:
             return False
         packet = self.stream.packet_words()
-        words, _ = self.stream.take(packet or self.stream.waiting)
-        data = words.view(np.uint8)
+        count = packet or self.stream.waiting
+        kept = self.stream.kept
+        words, _ = self.stream.take(count)
+        # Only the last word of a packet may have bytes that TKEEP leaves out: those are not stored.
+        dropped = 0 if kept is None else self.stream.word_bytes - int(kept[count - 1])
+        data = words.view(np.uint8)[: words.nbytes - dropped]
         fits = data[: self._asked - self._received]
         reached = min(self._received + len(fits), self._memory_span()[1])
         if not self._reaches(self._first, reached):

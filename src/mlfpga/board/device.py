@@ -128,6 +128,18 @@ class VirtualBoard(pynq.Device):
         readers |= {s.name: f"{a.name}.{port}" for a in machine.logic.clocked for port, s in a.sources.items()}
         return draw(machine.activity, first, last, under_way, readers)
 
+    def peripheral(self, name: str):
+        """The model of a simple IP of the overlay, e.g. to set what comes to the pins of an AXI GPIO.
+
+        Raises BoardError if there is none of that name.
+        """
+        known = self.machine.logic.peripherals
+        if name not in known:
+            raise BoardError(
+                f"{name} is no GPIO, timer or block memory of this overlay; choose from {', '.join(known)}"
+            )
+        return known[name]
+
     def mmap(self, base_addr: int, length: int) -> RegisterWindow:
         """The registers from a physical address, as an array."""
         return RegisterWindow(self.machine, base_addr, length >> 2)
@@ -181,8 +193,10 @@ class VirtualBoard(pynq.Device):
         return buffer
 
     def get_memory(self, description: dict) -> "MemoryBank":
-        """What `overlay.PSDDR` is, and `allocate(..., target=overlay.PSDDR)` allocates from."""
-        return MemoryBank(self, description["base_address"], description["size"])
+        """What `overlay.PSDDR` is, and `allocate(..., target=overlay.PSDDR)` allocates from; block memories too."""
+        if "base_address" in description:
+            return MemoryBank(self, description["base_address"], description["size"])
+        return MemoryBank(self, description["phys_addr"], description["addr_range"])
 
     def return_pointer(self, allocation: "_Allocation") -> None:
         """Called by PynqBuffer.freebuffer()."""
@@ -209,12 +223,14 @@ class VirtualBoard(pynq.Device):
 
 
 class MemoryBank:
-    """A memory of the overlay, as pynq shows it: `base_address`, `size` in bytes, and a way to allocate from it."""
+    """A memory of the overlay, as pynq shows it: `base_address`, `size` in bytes, and ways to it: allocate, MMIO."""
 
     def __init__(self, device: VirtualBoard, base_address: int, size: int):
         self.base_address = base_address
         self.size = size
         self.allocate = device.allocate
+        self.mmio = pynq.MMIO(base_address, size, device=device)
+        self.read, self.write = self.mmio.read, self.mmio.write
 
 
 class _Allocation:

@@ -8,7 +8,11 @@ while its clock runs, and the clock runs when a program looks at what the logic 
 * another status register is read again and again, though no transfer is under way;
 * a buffer is invalidated, or an interrupt is waited for;
 * RTL is written to during a transfer;
-* a register of RTL is read while the RTL reads and writes memory by itself.
+* a register of RTL is read while the RTL reads and writes memory by itself;
+* a timer is read.
+
+Every read of a register in the logic takes time on a board: the program then sees what DMAs brought into its buffers
+until then (`Memory.settle`).
 """
 
 import os
@@ -25,6 +29,7 @@ from mlfpga.board.errors import BoardError, StalledError
 from mlfpga.board.library import IpLibrary
 from mlfpga.board.memory import Memory
 from mlfpga.board.patience import Polling
+from mlfpga.board.peripherals import AxiTimer
 from mlfpga.board.ps import attach_ps, pl_clock_mhz
 from mlfpga.board.rtl import RtlAccelerator, RtlPort
 from mlfpga.board.wiring import Design
@@ -89,15 +94,19 @@ class Machine:
         if region.name not in self._names:
             return region.device.read(address - region.base)
         offset = address - region.base
-        if self._clocked:
+        writes = self.writes
+        if isinstance(region.device, AxiTimer):
+            self._pass_time(ACCESS_CYCLES)
+        elif self._clocked:
             self._look(region, offset)
         value = region.device.read(offset)
+        self.memory.settle()
         if self._seen.get(address, value) != value:
             self._polling.restart()
             self._polled_cycles = self._waiting_reads = 0
         self._seen[address] = value
         if region.device.is_waiting(offset) and len(self._seen) <= self._POLLED_REGISTERS:
-            self._count_poll()
+            self._count_poll(writes)
         return value
 
     def write(self, address: int, value: int) -> None:
@@ -119,7 +128,10 @@ class Machine:
     def wait(self, done: Callable[[], bool]) -> bool:
         """Let the clock run for a while or until `done`; whether anything may still come."""
         self._run(self.slice_cycles, done)
-        return done() or bool(self._clocked) and self._idle_cycles < self.patience_cycles
+        counting = any(timer.running for timer in self.logic.timers)
+        if counting and not done():
+            self._pass_time(self.slice_cycles)
+        return done() or counting or bool(self._clocked) and self._idle_cycles < self.patience_cycles
 
     def configure(
         self, design: Design, models: Mapping[str, Model], folder: Path, library: IpLibrary | None = None
@@ -138,10 +150,7 @@ class Machine:
         self.logic = logic
         self._clocked = logic.clocked
         # Accelerators that feed each other run in turns, so that neither gets far ahead.
-        chained = {id(s) for a in self._clocked for s in a.sinks.values()} & {
-            id(s) for a in self._clocked for s in a.sources.values()
-        }
-        self._step = self.chain_cycles if chained else self.slice_cycles
+        self._step = self.chain_cycles if logic.chained else self.slice_cycles
         self._names = {name for name, _, _ in logic.ports}
         for name, entry, device in logic.ports:
             self.bus.attach(name, entry.first, entry.size, device)
@@ -154,7 +163,7 @@ class Machine:
 
     def explain(self) -> list[str]:
         """What each part of the programmable logic is doing, one sentence each."""
-        return [line for device in (*self.dmas, *self.accelerators) for line in device.conditions()]
+        return [line for device in (*self.dmas, *self.logic.blocks, *self.accelerators) for line in device.conditions()]
 
     def stalled(self) -> StalledError:
         """The error that says what stands still."""
@@ -180,6 +189,13 @@ class Machine:
         elif self._mastering():
             self._run(ACCESS_CYCLES, lambda: not self._mastering())
 
+    def _pass_time(self, cycles: int) -> None:
+        """The virtual clock goes on, as it does while the program accesses a timer or waits for one."""
+        end = self.activity.cycles + cycles
+        if self._transferring():
+            self._run(cycles, lambda: not self._transferring())
+        self.activity.reach(end)
+
     def _transferring(self) -> bool:
         return any(channel.busy for dma in self.dmas for channel in dma.channels) or self._mastering()
 
@@ -202,15 +218,17 @@ class Machine:
             spent += step
 
     def _settle(self) -> None:
-        movers = (*self.dmas, *self.accelerators)
+        movers = (*self.dmas, *self.logic.blocks, *self.accelerators)
         while any([device.advance() for device in movers]):
             pass
 
-    def _count_poll(self) -> None:
+    def _count_poll(self, writes: int) -> None:
+        """One more read while nothing moved; there had been `writes` when it began."""
         self._waiting_reads += 1
         if self._clocked and self._idle_cycles < self.patience_cycles:
             self._polling.restart()
-        elif self._polling.is_in_vain(self.patience_s):
+        elif self._polling.is_in_vain(self.patience_s) and self.writes == writes:
+            # Otherwise another thread has acted in the middle of this read, and perhaps ended.
             raise self.stalled()
 
 

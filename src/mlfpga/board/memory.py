@@ -5,8 +5,8 @@ The CPU works through its caches and the DMA (on HP0, which is not coherent) doe
 please; here nothing moves unless a program asks, so that a forgotten flush shows every time instead of sometimes.
 
 On a board pynq's buffers are cached only if they are asked to be (`cacheable=True`). The others are *shared*: what the
-CPU writes reaches a DMA without a flush, which is told once; what a DMA writes is seen once the program has seen that
-the transfer ended. Until then the old content stays, so that a program that does not wait shows.
+CPU writes reaches a DMA without a flush, which is told once; what a DMA writes is seen once the program has read any
+register of the logic, which takes time. Until then the old content stays, so that a program that does not wait shows.
 """
 
 import numpy as np
@@ -66,10 +66,13 @@ class Memory:
         self._share(address, True)
 
     def settle(self) -> None:
-        """The program has seen that a transfer ended: what it brought into shared buffers is now seen there."""
-        for address, nbytes in self._arrived:
-            self.invalidate(address, nbytes)
-        self._arrived.clear()
+        """Time has passed for the program: what transfers brought into shared buffers is now seen there."""
+        while self._arrived:
+            try:
+                address, nbytes = self._arrived.pop()
+            except IndexError:  # another thread of the program took the last one
+                return
+            self.cpu(address, nbytes)[:] = self.ddr(address, nbytes)
 
     def _share(self, address: int, shared: bool) -> None:
         first = (address - self.base) // PAGE
@@ -97,10 +100,16 @@ class Memory:
         return self._contains(address, nbytes) and virtual_address - self._cpu.ctypes.data == address - self.base
 
     def flush(self, address: int, nbytes: int) -> None:
+        if self._is_shared(address):
+            self.settle()
         self.ddr(address, nbytes)[:] = self.cpu(address, nbytes)
 
     def invalidate(self, address: int, nbytes: int) -> None:
-        self.cpu(address, nbytes)[:] = self.ddr(address, nbytes)
+        if self._is_shared(address):
+            # No cache holds anything that could be dropped: what the CPU wrote stays.
+            self.settle()
+        else:
+            self.cpu(address, nbytes)[:] = self.ddr(address, nbytes)
 
     def buffer_of(self, address: int, nbytes: int) -> int | None:
         """Address of the buffer that holds all `nbytes` at `address`; None if they are not inside one buffer."""

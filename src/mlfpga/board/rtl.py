@@ -217,7 +217,7 @@ class RtlAccelerator:
         if len(words):
             if not any(self._queued.values()):
                 self._begin_at(max(self._activity.cycles + READ_LATENCY, stream.since))
-            self.simulation.offer(port, words, last)
+            self.simulation.offer(port, _to_simulation(words), last)
             self._queued[port] += len(words)
 
     def _take(self, port: str, stream: Stream) -> bool:
@@ -243,7 +243,7 @@ class RtlAccelerator:
             if last.any():
                 # Whoever receives may be done with it: no word moves behind TLAST while registers are accessed.
                 self.simulation.allow(port, 0)
-            stream.offer(np.asarray(words, dtype=stream.word_dtype), np.asarray(last, dtype=bool))
+            stream.offer(_from_simulation(words, stream), np.asarray(last, dtype=bool))
             stream.since = int(cycles[-1])
             self._activity.add_beats(stream.name, cycles, last)
         return bool(len(words))
@@ -305,6 +305,25 @@ class RtlPort:
 
     def is_waiting(self, offset: int) -> bool:
         return self.accelerator.is_waiting(offset)
+
+
+def _to_simulation(words: np.ndarray) -> np.ndarray:
+    """Words of any width as the simulation takes them: in the next larger integer, or in rows of 64-bit ones."""
+    size = words.dtype.itemsize
+    if words.dtype.kind == "u":
+        return words
+    wide = 4 if size < 4 else -(-size // 8) * 8
+    padded = np.zeros((len(words), wide), dtype=np.uint8)
+    padded[:, :size] = words.view(np.uint8).reshape(-1, size)
+    return padded.view("<u4" if wide == 4 else "<u8")
+
+
+def _from_simulation(words: np.ndarray, stream: Stream) -> np.ndarray:
+    """The words of a simulation as those of a stream."""
+    if stream.word_dtype.kind == "u":
+        return np.asarray(words, dtype=stream.word_dtype)
+    data = np.ascontiguousarray(words).view(np.uint8).reshape(len(words), -1)[:, : stream.word_bytes]
+    return np.ascontiguousarray(data).reshape(-1).view(stream.word_dtype)
 
 
 def _packets(count: int) -> str:

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from mlfpga.board.errors import BoardError
+
 
 class Stream:
     """One AXI4-Stream link: the words that its source offers and its sink has not taken yet.
@@ -17,9 +19,13 @@ class Stream:
     clocked    whether the source records the cycles at which words moved; else the sink does
     taken_at   the cycle at which the newest of the words that were taken went, where the sink has a clock
     withdrawn  how often the source withdrew what it offered
+
+    Raises BoardError if TDATA is not whole bytes.
     """
 
     def __init__(self, name: str, bits: int):
+        if bits <= 0 or bits % 8:
+            raise BoardError(f"the stream {name} is {bits} bits wide; AXI4-Stream carries whole bytes (8, 16, 24, …)")
         self.name = name
         self.bits = bits
         self.ready = False
@@ -31,7 +37,8 @@ class Stream:
 
     @property
     def word_dtype(self) -> np.dtype:
-        return np.dtype(f"<u{self.bits // 8}")
+        """An unsigned integer if there is one of this width, else plain bytes, the lowest first."""
+        return np.dtype(f"<u{self.word_bytes}" if self.word_bytes in (1, 2, 4, 8) else f"V{self.word_bytes}")
 
     @property
     def word_bytes(self) -> int:
@@ -52,8 +59,20 @@ class Stream:
         ends = np.flatnonzero(self._last)
         return int(ends[0]) + 1 if len(ends) else 0
 
-    def offer(self, words: np.ndarray, last: np.ndarray) -> None:
-        """The source puts words (`word_dtype`) with their TLAST flags behind those already waiting."""
+    @property
+    def kept(self) -> np.ndarray | None:
+        """Bytes of each waiting word that TKEEP marks (the lowest ones); None if it marks all."""
+        return self._kept
+
+    def offer(self, words: np.ndarray, last: np.ndarray, kept: np.ndarray | None = None) -> None:
+        """The source puts words (`word_dtype`) with their TLAST flags behind those already waiting.
+
+        kept  bytes of each word that TKEEP marks; None for all
+        """
+        if kept is not None or self._kept is not None:
+            new = np.full(len(words), self.word_bytes) if kept is None else kept
+            old = np.full(self.waiting, self.word_bytes) if self._kept is None else self._kept
+            self._kept = np.concatenate([old, new])
         if self.waiting:
             words, last = np.concatenate([self._words, words]), np.concatenate([self._last, last])
         self._words, self._last = words, last
@@ -66,6 +85,8 @@ class Stream:
         """The sink takes the first `count` waiting words with their TLAST flags."""
         words, self._words = self._words[:count], self._words[count:]
         last, self._last = self._last[:count], self._last[count:]
+        if self._kept is not None:
+            self._kept = self._kept[count:] if self.waiting else None
         return words, last
 
     def clear(self) -> None:
@@ -73,3 +94,4 @@ class Stream:
         self.withdrawn += 1
         self._words = np.empty(0, dtype=self.word_dtype)
         self._last = np.empty(0, dtype=bool)
+        self._kept: np.ndarray | None = None

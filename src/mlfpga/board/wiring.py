@@ -1,9 +1,11 @@
 """The hardware handoff (.hwh) as a machine: which IP answers where, and whose stream ends at whose.
 
 Vivado writes the .hwh with every block design; pynq reads it for the driver's view. This reads the same file for the
-hardware's view: two interfaces are connected when they name the same bus (BUSNAME).
+hardware's view: two interfaces are connected when they name the same bus (BUSNAME), or, where the design connects
+their pins one by one, when the TVALID of both is on the same signal.
 """
 
+import re
 import xml.etree.ElementTree as ElementTree
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +13,28 @@ from pathlib import Path
 from mlfpga.board.errors import HandoffError
 
 _UNCONNECTED = ("__NOC__", "", None)
-# IPs that pass a stream on unchanged; for a model without time they are wires.
-_WIRES = ("axis_data_fifo", "axis_register_slice", "axis_clock_converter")
+# Memory in the programmable logic; other memory belongs to the processing system.
+_MEMORY = "axi_bram_ctrl"
+# What pynq calculates with before it loads an overlay.
+_CLOCK_VALUE = re.compile(r"psu__(crl_apb__pl\d_ref_ctrl__(divisor[01]|act_freqmhz)|fpga_pl\d_enable)")
+WIRES = ("axis_data_fifo", "axis_register_slice", "axis_clock_converter")
+"""IPs that pass a stream on unchanged; for a model without time they are wires."""
 
 
 @dataclass(frozen=True)
 class Interface:
-    """A bus interface: `kind` is "axis", "aximm", …; `role` MASTER or SLAVE, INITIATOR or TARGET; `bus` its net."""
+    """A bus interface: `kind` is "axis", "aximm", …; `role` MASTER or SLAVE, INITIATOR or TARGET; `bus` its net.
+
+    data_bytes  of a stream's TDATA; 0 if the file does not say
+    has_keep    whether a stream has TKEEP
+    """
 
     name: str
     kind: str
     role: str
     bus: str | None
+    data_bytes: int = 0
+    has_keep: bool = True
 
 
 @dataclass(frozen=True)
@@ -74,6 +86,10 @@ class Module:
                     ) from None
         return default
 
+    def text(self, parameter: str) -> str:
+        """A parameter as it is written, whatever the case of its name; empty if there is none."""
+        return next((value for name, value in self.parameters.items() if name.lower() == parameter), "")
+
     def streams(self, role: str) -> list[Interface]:
         return [i for i in self.interfaces if i.kind == "axis" and i.role == role and i.bus not in _UNCONNECTED]
 
@@ -104,6 +120,9 @@ class Design:
     def clock(self) -> int:
         """Number of the first PL clock that is on. Raises HandoffError if the file names none, or all are off."""
         processor = self.processor
+        for name, value in processor.parameters.items():
+            if _CLOCK_VALUE.fullmatch(name.lower()) and not value:
+                raise HandoffError(f"{self.path.name} gives {name} of {processor.name} no value; write it again")
         clocks = {n: processor.number(f"psu__fpga_pl{n}_enable", -1) for n in range(4)}
         described = [f"psu__crl_apb__pl{n}_ref_ctrl__divisor0" for n in range(4)]
         if -1 in clocks.values() or any(processor.number(name, -1) < 0 for name in described):
@@ -121,9 +140,10 @@ class Design:
         by_instance = {module.instance: module for module in self.modules}
         seen, found = set(), []
         for entry in self.processor.ranges:
-            if not entry.memory and entry.instance in by_instance and entry.first not in seen:
+            module = by_instance.get(entry.instance)
+            if module and (not entry.memory or module.ip == _MEMORY) and entry.first not in seen:
                 seen.add(entry.first)
-                found.append((by_instance[entry.instance], entry))
+                found.append((module, entry))
         return found
 
     def links(self) -> list[Link]:
@@ -133,7 +153,7 @@ class Design:
         }
         found = []
         for module in self.modules:
-            if module.ip in _WIRES:
+            if module.ip in WIRES:
                 continue
             for interface in module.streams("INITIATOR"):
                 end = _follow(interface, sinks)
@@ -145,7 +165,7 @@ class Design:
 def _follow(interface: Interface, sinks: dict) -> tuple[Module, Interface] | None:
     """The end of a stream, behind any FIFOs and register slices."""
     end = sinks.get(interface.bus)
-    while end and end[0].ip in _WIRES:
+    while end and end[0].ip in WIRES:
         onward = end[0].streams("INITIATOR")
         end = sinks.get(onward[0].bus) if onward else None
     return end
@@ -160,27 +180,51 @@ def read_design(path: Path | str) -> Design:
         raise HandoffError(
             f"{path} does not exist; pynq needs the hardware handoff beside the bitstream, with the same stem"
         ) from None
+    except IsADirectoryError:
+        raise HandoffError(f"{path} is a folder, not a hardware handoff; put the .hwh of the bitstream there") from None
     except ElementTree.ParseError as error:
         raise HandoffError(f"{path} is not a whole hardware handoff: {error}; write it again") from None
     modules = root.findall("./MODULES/MODULE")
     if not modules:
         raise HandoffError(f"{path} lists no modules; it is not the hardware handoff of a block design")
+    nameless = [m.get("VLNV") or m.get("MODTYPE") for m in modules if not m.get("FULLNAME", "").strip("/")]
+    if nameless:
+        raise HandoffError(f"{path} gives a module ({nameless[0]}) no name (FULLNAME); write it again")
     try:
         return Design(path, tuple(_module(element) for element in modules))
     except (ValueError, IndexError) as error:
         raise HandoffError(f"{path} has an interface or an address that cannot be: {error}; write it again") from None
 
 
+def _net(interface: ElementTree.Element, signals: dict[str, str]) -> str | None:
+    """The net of an interface: its bus, or, where a design connects the pins one by one, what its TVALID is on."""
+    bus = interface.get("BUSNAME")
+    if bus not in _UNCONNECTED:
+        return bus
+    valid = interface.find("./PORTMAPS/PORTMAP[@LOGICAL='TVALID']")
+    return signals.get(valid.get("PHYSICAL", "")) or bus if valid is not None else bus
+
+
+def _interface(element: ElementTree.Element, signals: dict[str, str]) -> Interface:
+    parameters = {p.get("NAME"): p.get("VALUE") for p in element.findall("./PARAMETER")}
+    return Interface(
+        element.get("NAME", ""),
+        element.get("VLNV", "::").split(":")[2],
+        element.get("TYPE", ""),
+        _net(element, signals),
+        int(parameters.get("TDATA_NUM_BYTES") or "0", 0),
+        parameters.get("HAS_TKEEP") != "0",
+    )
+
+
 def _module(element: ElementTree.Element) -> Module:
+    signals = {p.get("NAME", ""): p.get("SIGNAME", "") for p in element.findall("./PORTS/PORT")}
     return Module(
-        name=element.get("FULLNAME", element.get("INSTANCE", "")).strip("/"),
+        name=element.get("FULLNAME", "").strip("/"),
         instance=element.get("INSTANCE", ""),
         vlnv=element.get("VLNV", ""),
         parameters={p.get("NAME", ""): p.get("VALUE", "") for p in element.findall("./PARAMETERS/PARAMETER")},
-        interfaces=tuple(
-            Interface(i.get("NAME", ""), i.get("VLNV", "::").split(":")[2], i.get("TYPE", ""), i.get("BUSNAME"))
-            for i in element.findall("./BUSINTERFACES/BUSINTERFACE")
-        ),
+        interfaces=tuple(_interface(i, signals) for i in element.findall("./BUSINTERFACES/BUSINTERFACE")),
         ranges=tuple(
             AddressRange(
                 r.get("MASTERBUSINTERFACE", ""),
