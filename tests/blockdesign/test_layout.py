@@ -60,6 +60,21 @@ def test_no_two_wires_share_an_upright_line(seed):
         assert a == b or xa != xb or higha <= lowb or highb <= lowa
 
 
+# Layouts in which wires would lie in line if they took their tracks by height alone. (Where two wires change places at
+# equal heights, no order of tracks keeps them apart.)
+@pytest.mark.parametrize("seed", [1, 5, 14, 16, 17, 21, 24, 33])
+def test_no_two_wires_share_a_level_line_where_an_order_keeps_them_apart(seed):
+    layout, _ = random_layout(seed)
+    level = [
+        (y1, min(x1, x2), max(x1, x2), edge.key)
+        for edge in layout.edges
+        for (x1, y1), (x2, y2) in itertools.pairwise(edge.points)
+        if abs(y1 - y2) < 0.6 and x1 != x2
+    ]
+    for (ya, lefta, righta, a), (yb, leftb, rightb, b) in itertools.combinations(level, 2):
+        assert a == b or abs(ya - yb) >= 0.5 or min(righta, rightb) - max(lefta, leftb) <= 0.5
+
+
 def test_arrows_lead_to_the_right_and_circles_are_cut():
     column = columns_of(["ps", "smc", "dma", "acc"], [("ps", "smc"), ("smc", "dma"), ("dma", "acc"), ("acc", "dma")])
     assert column == {"ps": 0, "smc": 1, "dma": 2, "acc": 3}

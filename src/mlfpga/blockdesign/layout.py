@@ -1,4 +1,4 @@
-"""Places boxes in columns and leads wires between them: none crosses a box, and no two lie on each other.
+"""Places boxes in columns and leads wires between them, around the boxes and each on a track of its own.
 
 The usual way for layered graphs (Sugiyama, Tagawa, Toda 1981): columns along the edges' direction, places kept free in
 the columns that a wire passes, an order in each column that keeps wires short, then a track for each wire in the gaps
@@ -219,7 +219,8 @@ class Layout:
         self._tracks, x = {}, 0
         for gap in range(self._count + 1):
             pieces = [piece for piece in self._pieces[gap] if not self._is_straight(*piece)]
-            rank = self._without_overlaps(sorted(pieces, key=self._track_order))
+            rank = sorted(pieces, key=lambda piece, gap=gap: self._track_order(piece, gap))
+            rank = self._without_overlaps(rank, gap)
             outer = gap in (0, self._count)
             width = (GAP if not outer else 0) + TRACK * len(pieces) + (14 if outer and pieces else 0)
             for number, piece in enumerate(rank):
@@ -240,24 +241,26 @@ class Layout:
         return first is not second and abs(first.port(edge.key)[1] - second.port(edge.key)[1]) < 0.5
 
     @staticmethod
-    def _heights(piece):
-        """Where a piece of a wire enters its gap on the left, and where on the right."""
-        edge, first, second = piece
-        left, right = (first, second) if first.column < second.column else (second, first)
-        return left.port(edge.key)[1], right.port(edge.key)[1]
+    def _heights(piece, gap):
+        """Where a piece of a wire enters its gap on the left, and where on the right; both ends may be on one side."""
+        edge, *ends = piece
+        heights = [(node.column < gap, node.port(edge.key)[1]) for node in ends]
+        return [y for left, y in heights if left], [y for left, y in heights if not left]
 
-    def _track_order(self, piece):
+    def _track_order(self, piece, gap):
         """Of wires that lead down to the right the upper ones turn last, of those that lead up the lower ones."""
-        start, end = self._heights(piece)
+        lefts, rights = self._heights(piece, gap)
+        start, end = (lefts or rights)[0], (rights or lefts)[-1]
         return (0, start) if end < start else (1, -start)
 
-    def _without_overlaps(self, rank):
+    def _without_overlaps(self, rank, gap):
         """A wire that enters on the left where another leaves on the right turns first, or both would lie in line."""
-        waiting = [(piece, *self._heights(piece)) for piece in rank]
+        waiting = [(piece, *self._heights(piece, gap)) for piece in rank]
         sorted_out = []
         while waiting:
-            free = [item for item in waiting
-                    if not any(item is not other and abs(other[1] - item[2]) < 2 for other in waiting)]  # fmt: skip
+            free = [
+                item for item in waiting if not any(_in_line(other, item) for other in waiting if other is not item)
+            ]
             chosen = (free or waiting)[0]
             waiting.remove(chosen)
             sorted_out.append(chosen[0])
@@ -278,3 +281,8 @@ class Layout:
     @staticmethod
     def _far(node, gap):
         return node.x + (node.width if gap > node.column else 0)
+
+
+def _in_line(first, second) -> bool:
+    """Whether one piece of a wire enters its gap on the left where another does on the right."""
+    return any(abs(left - right) < 2 for left in first[1] for right in second[2])
