@@ -30,6 +30,11 @@ def find_board(board_part: str) -> Board | None:
     return _boards().get(":".join(board_part.split(":")[:2]))
 
 
+def board_names() -> list[str]:
+    """vendor:name of the boards, as board parts begin."""
+    return list(_boards())
+
+
 @cache
 def _boards() -> dict[str, Board]:
     found = {}

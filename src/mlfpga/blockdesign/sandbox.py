@@ -186,7 +186,10 @@ class Sandbox:
         for name in [*_HARMFUL, "puts"]:
             self._tcl.eval(f"interp hide script {name}")
         self._tcl.eval("interp expose script fconfigure")
-        self._tcl.eval("script eval {array set ::env {}; set ::tcl_platform(os) Linux}")
+        # Scripts build paths of these; nothing that lies there is for them.
+        folder = str(self._folder)
+        self._tcl.call("script", "eval", ["array", "set", "::env", ["HOME", folder, "XILINX_VIVADO", folder]])
+        self._tcl.eval("script eval {set ::tcl_platform(os) Linux}")
         if self._trusted:
             for name in _TRUSTED:
                 self._tcl.eval(f"interp expose script {name}")
@@ -199,19 +202,27 @@ class Sandbox:
         """Called by Tcl for each of our commands. Code 0 is success, 1 an error that the script may catch."""
         where = None
         try:
-            if name not in self._commands:
-                raise CommandError(f'unknown command "{words[0] if words else name}"')
+            if name == "unknown":
+                name, *words = self._meant(words)
             result = self._commands[name](*words)
             return 0, "" if result is None else result
         except CommandError as error:
             where = self.where_of(error.word) if error.word else error.where
-            message = str(error) if error.whole or name in ("unknown", "permit") else f"{name}: {error}"
+            message = str(error) if error.whole or name == "permit" else f"{name}: {error}"
         except (TypeError, ValueError) as error:
             message = f"{name}: wrong arguments ({error})"
         except Exception as error:  # Tcl would drop it without a word
             message = f"{name}: the dry run cannot do this ({type(error).__name__}: {error})"
         self._last_error = message, where or self.where
         return 1, message
+
+    def _meant(self, words):
+        """A command that was cut short, as Vivado lets scripts do (get_bd_cell), in full."""
+        word = words[0].removeprefix("::")
+        whole = [name for name in self._commands if "_" in word and name.startswith(word)]
+        if len(whole) != 1:
+            raise CommandError(f'unknown command "{words[0]}"', whole=True)
+        return whole[0], *words[1:]
 
     def _trace(self):
         """Tcl's account of the last error: its message and the way to it."""

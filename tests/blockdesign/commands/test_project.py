@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlfpga.blockdesign import ScriptError
+from mlfpga.blockdesign import ScriptError, dry_run
 
 
 def test_every_command_may_be_quiet_or_verbose(run_lines):
@@ -98,3 +98,68 @@ def test_only_all_tells_replaced_versions(run_lines):
     """).output
     assert newest == "xilinx.com:ip:zynq_ultra_ps_e:3.5"
     assert "xilinx.com:ip:zynq_ultra_ps_e:3.4" in every.split() and newest in every.split()
+
+
+def test_a_quiet_command_succeeds_whatever_happens(run_lines):
+    design = run_lines("""
+        set_property -quiet -dict {CONFIG.no_such 1 CONFIG.c_sg_length_width 20} $dma
+        delete_bd_objs -quiet nothing
+        connect_bd_net -quiet [get_bd_pins -quiet ps/none] [get_bd_pins net/ap_clk]
+    """)
+    assert design.cells["dma"].values["c_sg_length_width"] == "20" and not design.nets
+
+
+def test_a_command_may_be_cut_short_if_only_one_is_meant(run_lines):
+    assert run_lines("puts [get_bd_cell dma]\nputs [llength [get_bd_intf_pin dma/S_AXI_LITE]]").output == ["/dma", "1"]
+    with pytest.raises(ScriptError, match='script.tcl:10: unknown command "get_b"'):
+        run_lines("get_b dma")
+
+
+def test_files_that_were_added_are_found_however_their_place_is_told(run_lines):
+    output = run_lines("""
+        add_files -fileset constrs_1 -norecurse ./pins.xdc
+        puts [get_files *work/pins.xdc]
+        puts [get_files /elsewhere/demo_bd.bd]
+    """).output
+    assert output == ["./pins.xdc", "demo_bd.bd"]
+
+
+def test_boards_are_found_that_are_known_or_called_by_their_full_names(run_lines):
+    output = run_lines("""
+        puts [get_board_parts -quiet *:aup-zu3-8gb:*]
+        puts [get_board_parts xilinx.com:kv260_som:part0:1.4]
+        puts [get_board_parts -quiet *:nothing:*]
+    """).output
+    assert output == ["realdigital.org:aup-zu3-8gb:part0:1.0", "xilinx.com:kv260_som:part0:1.4", ""]
+
+
+def test_scripts_may_ask_for_what_surrounds_a_build(run_lines):
+    output = run_lines("""
+        puts [get_property TARGET_LANGUAGE [current_project]]
+        set_property BOARD_PART_REPO_PATHS [get_property BOARD_PART_REPO_PATHS [current_project]] [current_project]
+        set_param board.repoPaths [get_property LOCAL_ROOT_DIR [xhub::get_xstores xilinx_board_store]]
+        puts [expr {$env(HOME) eq [pwd] && [info exists env(XILINX_VIVADO)]}]
+        set wns [get_property SLACK [get_timing_paths -delay_type max]]
+        puts [expr {$wns < 0}]
+    """).output
+    assert output[:2] == ["Verilog", "1"]
+
+
+def test_a_script_that_expects_an_open_project_runs_and_is_told_so(script):
+    design = dry_run(script("create_bd_design d\n"), check=False)
+    assert [str(finding) for finding in design.check()][0] == (
+        "script.tcl:1: warning: there is no open project; the one that the script expects is taken to be empty"
+    )
+
+
+def test_a_project_that_is_opened_holds_things_that_are_not_seen(script):
+    design = dry_run(script("open_project made/old.xpr\nlaunch_runs impl_1 -to_step write_bitstream\n"), check=False)
+    assert [str(finding) for finding in design.check() if "old.xpr" in str(finding)] == [
+        "script.tcl:1: warning: the dry run does not see what old.xpr holds already, only what the script adds"
+    ]
+
+
+def test_a_top_module_of_the_script_s_own_needs_no_wrapper(run_lines):
+    run_lines("set_property top own_top [current_fileset]\nlaunch_runs synth_1")
+    with pytest.raises(ScriptError, match="the design has no top module"):
+        run_lines("set_property top demo_bd_wrapper [current_fileset]\nlaunch_runs synth_1")

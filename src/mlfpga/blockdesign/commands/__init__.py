@@ -16,6 +16,7 @@ from mlfpga.blockdesign.commands.queries import QueryCommands
 from mlfpga.blockdesign.commands.session import Session
 from mlfpga.blockdesign.commands.structure import StructureCommands
 from mlfpga.blockdesign.commands.wiring import WiringCommands
+from mlfpga.blockdesign.sandbox import CommandError
 
 __all__ = ["VIVADO_VERSION", "Session", "commands"]
 
@@ -33,7 +34,22 @@ def commands(session: Session) -> dict[str, Callable]:
     for name in ("NAMES", "property", "send_message"):
         known.pop(name, None)
     inert = json.loads(Path(__file__).with_name("inert.json").read_text(encoding="utf-8"))
-    return {name: _inert(**options) for name, options in inert["commands"].items()} | known
+    known = {name: _inert(**options) for name, options in inert["commands"].items()} | known
+    return {name: _quietly(command) for name, command in known.items()}
+
+
+def _quietly(command):
+    """With -quiet, every command of Vivado succeeds, whatever happens (UG835)."""
+
+    def run(*words):
+        try:
+            return command(*words)
+        except CommandError:
+            if "-quiet" in words:
+                return ""
+            raise
+
+    return run
 
 
 def _inert(flags="", valued="", answer=""):

@@ -3,6 +3,7 @@
 import fnmatch
 from pathlib import Path
 
+from mlfpga.blockdesign.boards import board_names
 from mlfpga.blockdesign.catalogue import did_you_mean
 from mlfpga.blockdesign.commands.filters import parse_filter
 from mlfpga.blockdesign.commands.options import parse_options
@@ -40,13 +41,24 @@ class ProjectCommands:
         return session.project
 
     def open_project(self, *words):
-        _, (path,) = parse_options(words, flags=["-read_only", "-part"])
+        _, (path,) = parse_options(words, flags=["-read_only", "-recovery_mode"], valued=["-part"])
         session = self._session
         session.project, session.folder = Path(path).stem, str(Path(path).parent)
+        session.done.add("wrapper")
+        session.remark(f"the dry run does not see what {Path(path).name} holds already, only what the script adds")
         return session.project
 
     def close_project(self, *words):
         parse_options(words, flags=["-delete"])
+
+    def get_board_parts(self, *words):
+        """The boards that the dry run knows, and any that the script calls by its full name."""
+        flags = ["-regexp", "-nocase", "-latest_file_version", "-latest_hw_revision"]
+        _, patterns = parse_options(words, flags=flags, valued=["-filter"])
+        patterns = self._session.words(patterns) or ["*"]
+        named = [pattern for pattern in patterns if not {"*", "?"} & set(pattern)]
+        known = [f"{name}:part0:1.0" for name in board_names()]
+        return named + [part for part in known if any(fnmatch.fnmatchcase(part, p) for p in patterns)]
 
     def current_project(self, *words):
         options, names = parse_options(words)
@@ -107,10 +119,13 @@ class ProjectCommands:
             valued=["-of_objects", "-filter", "-compile_order", "-used_in"],
         )
         session = self._session
-        file = f"{session.design.name}.bd"
+        known = [f"{session.design.name}.bd", *session.added]
         patterns = session.words(patterns) or ["*"]
-        if any(fnmatch.fnmatchcase(file, Path(pattern).name) for pattern in patterns):
-            return [file]
+        # Scripts say where a file lies in one way when they add it and in another one when they ask for it.
+        found = [file for file in known for pattern in patterns
+                 if fnmatch.fnmatchcase(Path(file).name, Path(pattern).name)]  # fmt: skip
+        if found:
+            return found
         if "-quiet" not in options:
             session.miss("get_files", f'there is no file "{patterns[0]}" in the project')
         return []
@@ -239,6 +254,7 @@ class ProjectCommands:
     def _add(self, files):
         files = self._session.words(files)
         self._session.add_sources(files)
+        self._session.added |= dict.fromkeys(files)
         return files
 
     def _generate(self):

@@ -6,6 +6,7 @@ import re
 from mlfpga.blockdesign.catalogue import did_you_mean
 from mlfpga.blockdesign.commands.filters import parse_filter
 from mlfpga.blockdesign.commands.options import parse_options, parse_size
+from mlfpga.blockdesign.commands.renaming import RENAMED, rename
 from mlfpga.blockdesign.commands.session import Session, mapping_path
 from mlfpga.blockdesign.design import Pin, parent_of
 from mlfpga.blockdesign.sandbox import CommandError
@@ -22,6 +23,17 @@ _FLAGS = [
 ]
 _VALUED = ["-filter", "-of_objects", "-boundary_type"]
 _MODE = {"MASTER": "Master", "INITIATOR": "Master", "SLAVE": "Slave", "TARGET": "Slave", "MONITOR": "Monitor"}
+
+# Properties of a new project, and of things around it that the dry run does not look at: empty until they are set.
+_PROJECT = {
+    "BOARD_PART_REPO_PATHS": "",
+    "DEFAULT_LIB": "xil_defaultlib",
+    "IP_REPO_PATHS": "",
+    "SIMULATOR_LANGUAGE": "Mixed",
+    "TARGET_LANGUAGE": "Verilog",
+    "XPM_LIBRARIES": "",
+}
+_OTHERS = {"IP_REPO_PATHS": "", "LOCAL_ROOT_DIR": "", "SLACK": "", "TOP": ""}
 
 
 class QueryCommands:
@@ -374,9 +386,10 @@ class QueryCommands:
     def _of_project(self, item, key):
         session = self._session
         if item in (session.project, session.design.name):
-            known = {"NAME": item, "PART": session.design.part, "DIRECTORY": session.folder or ".", "BOARD_PART": ""}
-            return known.get(key)
-        return {"NAME": item}.get(key)
+            design = session.design
+            known = {"NAME": item, "PART": design.part, "DIRECTORY": session.folder or ".", "BOARD_PART": ""}
+            return (_PROJECT | known).get(key)
+        return (_OTHERS | {"NAME": item}).get(key)
 
     def _set(self, item, name, value):
         session = self._session
@@ -386,8 +399,8 @@ class QueryCommands:
             session.set_parameter(session.design.cells[path], name[7:], value)
         elif kind == "mapping" and key in ("OFFSET", "RANGE"):
             session.change_mapping(session.mapping(item), key.lower(), parse_size(value))
-        elif kind == "cell" and key == "NAME":
-            raise CommandError("renaming cells is not modelled; create the cell under its name")
+        elif key == "NAME" and kind in RENAMED:
+            rename(session.design, kind, path, value)
         else:
             session.set_other(item, kind, key, value)
 

@@ -27,6 +27,7 @@ class Session:
     read_repository, find_module   how IPs come from a folder that the script names, and from source files
     add_sources note the source files that the script adds
     files       paths of files that Vivado would have written
+    added       files that the script has added to the project
     instance    the current instance: the hierarchy where relative names start
     properties  what the script has set on objects that the dry run has no model of, by (object, NAME)
     done        steps that later ones need ("wrapper", …)
@@ -45,6 +46,7 @@ class Session:
     folder: str = ""
     properties: dict[tuple[str, str], str] = field(default_factory=dict)
     done: set[str] = field(default_factory=set)
+    added: dict[str, None] = field(default_factory=dict)
     missed: list[tuple[str, Where | None]] = field(default_factory=list)
 
     # The script.
@@ -336,6 +338,8 @@ class Session:
             design.part = board.part if (board := find_board(value)) else design.part
         elif name == "IP_REPO_PATHS":
             self.add_repositories(self.split(value))
+        elif name == "TOP" and value != f"{self.design.name}_wrapper":
+            self.done.add("wrapper")  # a top module of the script's own
         self.properties[item, name] = value
 
     def add_repositories(self, folders: list[str]) -> None:

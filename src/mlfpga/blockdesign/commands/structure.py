@@ -4,6 +4,7 @@ import dataclasses
 
 from mlfpga.blockdesign.catalogue import CatalogueError, Interface, Port
 from mlfpga.blockdesign.commands.options import parse_options
+from mlfpga.blockdesign.commands.renaming import move_cells
 from mlfpga.blockdesign.commands.session import Session
 from mlfpga.blockdesign.design import Pin, parent_of
 from mlfpga.blockdesign.sandbox import CommandError
@@ -37,7 +38,8 @@ class StructureCommands:
 
     def create_bd_design(self, *words):
         session = self._session
-        session.need(session.project, "there is no open project; create_project makes one")
+        if not session.project:
+            session.remark("there is no open project; the one that the script expects is taken to be empty")
         _, (name,) = parse_options(words, flags=["-boundary"], valued=_DESIGN_OPTIONS)
         session.need(not session.design.name, f'there is already a block design "{session.design.name}"')
         session.design.name = name
@@ -275,16 +277,7 @@ class StructureCommands:
             return f"{target}/{path.removeprefix(f'{outer}/')}" if moves else path
 
         self._cross_border(target, set(cells))
-        design.cells = {new_path(path): cell for path, cell in design.cells.items()}
-        design.hierarchies = {new_path(path): level for path, level in design.hierarchies.items()}
-        for path, cell in [*design.cells.items(), *design.hierarchies.items()]:
-            cell.name = path
-        for wire in [*design.local_nets, *design.local_links]:
-            wire.level = new_path(wire.level) if wire.level else ""
-        self._rename_ends(new_path, target)
-        design.mappings = [
-            dataclasses.replace(m, master=new_path(m.master), slave=new_path(m.slave)) for m in design.mappings
-        ]
+        move_cells(design, new_path)
         design.rewired()
 
     def _cross_border(self, target, cells):
@@ -322,18 +315,6 @@ class StructureCommands:
                 else:
                     link.source = pin
                 design.local_links.append(outside)
-
-    def _rename_ends(self, new_path, target):
-        """Pins of moved cells get their new paths; the border's own pins keep theirs."""
-
-        def moved(pin):
-            return pin if pin.cell == target else Pin(new_path(pin.cell), pin.port)
-
-        design = self._session.design
-        for net in design.local_nets:
-            net.pins = {moved(pin): where for pin, where in net.pins.items()}
-        for link in design.local_links:
-            link.source, link.target = moved(link.source), moved(link.target)
 
     @staticmethod
     def _unique(name, taken):
