@@ -54,6 +54,22 @@ foreach {name choices} {stream_bits {32 64} board_variant {8GB 4GB} require_timi
         error "settings: $name \"$settings($name)\" is not supported; choose from $choices"
     }
 }
+foreach name {design_name overlay_name accelerator_name} {
+    if {![regexp {^[A-Za-z]\w*$} $settings($name)]} {
+        error "settings: $name \"$settings($name)\" is not a name; use letters, digits and _"
+    }
+}
+if {$settings(clock_mhz) eq ""} {
+    error "settings: clock_mhz is empty; the design needs a clock"
+}
+foreach name {clock_mhz accelerator_clock_mhz} {
+    if {$settings($name) ne "" && !([string is double $settings($name)] && $settings($name) > 0)} {
+        error "settings: $name \"$settings($name)\" is not a frequency in MHz"
+    }
+}
+if {![string is integer -strict $settings(jobs)] || $settings(jobs) < 1} {
+    error "settings: jobs \"$settings(jobs)\" is not a number of processes"
+}
 if {[llength $settings(more_accelerators)] > 7} {
     error "settings: more_accelerators lists [llength $settings(more_accelerators)]; the interconnect has room for 7"
 }

@@ -111,3 +111,14 @@ def test_memory_above_what_a_master_can_address_needs_no_address(changed):
 
 def test_checking_changes_nothing(design):
     assert check(design) == check(design) == []
+
+
+def test_a_clock_that_an_open_interface_would_bring_is_no_error(tmp_path):
+    path = tmp_path / "memory.tcl"
+    path.write_text("""create_project p p -part xczu3eg-sfvc784-2-e; create_bd_design d
+create_bd_cell -type ip -vlnv xilinx.com:ip:blk_mem_gen memory
+set_property CONFIG.Memory_Type True_Dual_Port_RAM [get_bd_cells memory]
+""")
+    found = [str(finding) for finding in dry_run(path, check=False).check()]
+    assert "memory.tcl:2: warning: clock memory/clkb is not connected: its interface is open" in found
+    assert not [finding for finding in found if "error" in finding]

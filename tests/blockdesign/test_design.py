@@ -91,6 +91,12 @@ def test_the_ip_repository_is_given_to_the_project(run, tmp_path):
     [
         ({"clok_mhz": 100}, 'settings: unknown name "clok_mhz"; choose from accelerator_clock_mhz accelerator_name'),
         ({"stream_bits": 24}, 'settings: stream_bits "24" is not supported; choose from 32 64'),
+        ({"design_name": "my design"}, 'settings: design_name "my design" is not a name; use letters, digits and _'),
+        ({"overlay_name": "a/b"}, 'settings: overlay_name "a/b" is not a name; use letters, digits and _'),
+        ({"clock_mhz": "fast"}, 'settings: clock_mhz "fast" is not a frequency in MHz'),
+        ({"clock_mhz": ""}, "settings: clock_mhz is empty; the design needs a clock"),
+        ({"accelerator_clock_mhz": -5}, 'settings: accelerator_clock_mhz "-5" is not a frequency in MHz'),
+        ({"jobs": 0}, 'settings: jobs "0" is not a number of processes'),
         ({"board_variant": "16GB"}, 'settings: board_variant "16GB" is not supported; choose from 8GB 4GB'),
         ({"accelerator_vlnv": "me:hls:other:1.0"}, 'no IP matches "me:hls:other:1.0"; is its folder in settings(ip_r'),
         ({"clock_mhz": 2000}, "set_property: ps: a PL clock of 2000 MHz is out of range; choose at most 1500 MHz"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mlfpga.blockdesign import BuildError, build, find_vivado
+from mlfpga.blockdesign import BuildError, build, find_vivado, read_reports
 from mlfpga.blockdesign.settings import settings_text
 from mlfpga.blockdesign.vivado import parse_power, parse_slack, parse_utilization
 
@@ -202,3 +202,27 @@ def wait_until(condition, seconds=5):
 def test_the_fake_is_strict(vivado):
     path = vivado("")
     assert subprocess.run([path, "-mode", "gui"], capture_output=True).returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("utilization", 'is not what report_utilization writes: it has no "Site Type"; build the design again'),
+        ("timing", 'is not what report_timing_summary writes: it has no "WNS(ns)"; build the design again'),
+        ("power", 'is not what report_power writes: it has no "Total On-Chip Power (W)"; build the design again'),
+    ],
+)
+def test_a_file_that_is_no_report_is_told(tmp_path, name, message):
+    path = tmp_path / f"{name}.rpt"
+    path.write_text("disk full\n", encoding="utf-8")
+    with pytest.raises(BuildError) as caught:
+        read_reports(tmp_path)
+    assert str(caught.value) == f"{path} {message}"
+
+
+def test_a_missing_report_is_not_taken_for_a_design_without_constraints(tmp_path):
+    (tmp_path / "utilization.rpt").write_text(UTILIZATION, encoding="utf-8")
+    reports = read_reports(tmp_path)
+    assert (reports.timed, reports.slack_ns, reports.power_w) == (False, None, None)
+    (tmp_path / "timing.rpt").write_text(TIMING.replace("1.234", "   NA"), encoding="utf-8")
+    assert (read_reports(tmp_path).timed, read_reports(tmp_path).slack_ns) == (True, None)

@@ -245,3 +245,27 @@ def test_folders_in_the_environment_are_seen_from_where_the_command_is_typed(mon
     monkeypatch.setenv("MLFPGA_DATA", "")
     assert cli.main(["run", "--list"]) == 0
     assert (os.environ["MLFPGA_BUILD"], os.environ["MLFPGA_DATA"]) == (str(tmp_path / "here" / "build"), "")
+
+
+def test_a_script_without_a_block_design_has_nothing_to_hand_off(tmp_path, capsys):
+    script, handoff = tmp_path / "other.tcl", tmp_path / "overlay.hwh"
+    script.write_text("puts hello\n", encoding="utf-8")
+    assert cli.main(["vivado", "hwh", str(script), "--output", str(handoff)]) == 1
+    assert f"{script} makes no block design (create_bd_design): nothing to show" in capsys.readouterr().err
+    assert not handoff.exists()
+
+
+def test_a_handoff_that_is_cut_short_cannot_be_compared(tmp_path, capsys):
+    whole, cut = tmp_path / "whole.hwh", tmp_path / "cut.hwh"
+    assert cli.main(["vivado", "hwh", "--output", str(whole)]) == 0
+    cut.write_text(whole.read_text(encoding="utf-8")[:3000], encoding="utf-8")
+    capsys.readouterr()
+    assert cli.main(["vivado", "hwh", "--output", str(whole), "--compare", str(cut)]) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"mlfpga: {cut} is not a whole hardware handoff: ") and "Error" not in line
+
+
+def test_a_folder_without_a_timing_report_is_not_called_unconstrained(tmp_path, capsys):
+    (tmp_path / "power.rpt").write_text("| Total On-Chip Power (W)  | 2.345        |\n", encoding="utf-8")
+    assert cli.main(["vivado", "report", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines() == ["timing   not reported", "power    2.345 W, estimated"]

@@ -44,6 +44,10 @@ _READ_OF = {
 }
 
 
+class HandoffError(ValueError):
+    """A file is not a hardware handoff, or only a part of one."""
+
+
 @dataclass(frozen=True)
 class Agreement:
     """One kind of fact: how many of Vivado's are the `same` here, which are `missing` and which are too many (`extra`).
@@ -92,7 +96,7 @@ def compare(ours: Path | str, theirs: Path | str) -> Comparison:
       address ranges        master, its interface, slave, its interface, first and last address, REGISTER or MEMORY
       parameters            module, name, value: of those that pynq reads
 
-    Raises FileNotFoundError if there is no such file, ValueError if one is not a handoff or only a part of one.
+    Raises FileNotFoundError if there is no such file, HandoffError (a ValueError) if one is none or only a part of one.
     """
     first, second = facts(ours), facts(theirs)
     return Comparison(
@@ -162,9 +166,9 @@ def _read(path) -> ElementTree.Element:
         root = ElementTree.parse(path).getroot()
     except ElementTree.ParseError as error:
         hint = "; it is an archive: unpack the .hwh from it" if path.read_bytes()[:2] == b"PK" else ""
-        raise ValueError(f"{path} is not a whole hardware handoff: {error}{hint}") from None
+        raise HandoffError(f"{path} is not a whole hardware handoff: {error}{hint}") from None
     if root.tag != "EDKSYSTEM" or root.find("./MODULES") is None:
-        raise ValueError(f"{path} is not a hardware handoff: its root is {root.tag}, expected EDKSYSTEM with MODULES")
+        raise HandoffError(f"{path} is not a hardware handoff: its root is {root.tag}, expected EDKSYSTEM with MODULES")
     return root
 
 

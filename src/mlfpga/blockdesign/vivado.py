@@ -21,6 +21,12 @@ _RESOURCES = {
     "Block RAM Tile": "BRAM36",
     "URAM": "URAM",
 }
+# The commands that write the reports, and what each of them has in it in every version.
+_REPORTS = {
+    "report_utilization": "Site Type",
+    "report_timing_summary": "WNS(ns)",
+    "report_power": "Total On-Chip Power (W)",
+}
 
 
 class BuildError(RuntimeError):
@@ -33,11 +39,15 @@ class BuildError(RuntimeError):
 
 @dataclass(frozen=True)
 class Reports:
-    """What Vivado reported; None or an empty dict where a report is missing. Units as in `BuildResult`."""
+    """What Vivado reported; None or an empty dict where a report is missing. Units as in `BuildResult`.
+
+    timed: there is a report on timing; without any constrained path its slack is None too
+    """
 
     utilization: dict
     slack_ns: float | None
     power_w: float | None
+    timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -144,22 +154,29 @@ def _result(folder, stem, log, seconds) -> BuildResult:
     for path in files:
         if not path.is_file():
             raise BuildError(f"vivado ended well but left no {path.name}; see {log}", log)
+    reports = read_reports(folder)
     return BuildResult(
         *files,
         log=log,
         seconds=seconds,
-        **vars(read_reports(folder)),
+        utilization=reports.utilization,
+        slack_ns=reports.slack_ns,
+        power_w=reports.power_w,
     )
 
 
 def read_reports(folder: Path | str) -> Reports:
-    """The reports in a build's folder. Raises BuildError if there is none."""
+    """The reports in a build's folder. Raises BuildError if there is none, or if one is no report of Vivado's."""
     folder = Path(folder)
     names = [folder / f"{name}.rpt" for name in ("utilization", "timing", "power")]
     if not any(path.is_file() for path in names):
         raise BuildError(f"{folder} holds no utilization.rpt, timing.rpt or power.rpt; build the design there first")
     utilization, timing, power = map(_text, names)
-    return Reports(parse_utilization(utilization), parse_slack(timing), parse_power(power))
+    for path, (command, sign) in zip(names, _REPORTS.items(), strict=True):
+        if path.is_file() and sign not in _text(path):
+            raise BuildError(f'{path} is not what {command} writes: it has no "{sign}"; build the design again')
+    timed = names[1].is_file()
+    return Reports(parse_utilization(utilization), parse_slack(timing), parse_power(power), timed)
 
 
 def _text(path):

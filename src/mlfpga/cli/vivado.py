@@ -4,7 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from mlfpga.cli.verbs import UsageError, add_dataset, add_group, add_verb, dataset_of
+from mlfpga.cli.verbs import InputError, UsageError, add_dataset, add_group, add_verb, dataset_of
 
 # Settings of the block design that name places: seen from where the command was typed, not from where Vivado runs.
 _PLACES = ("ip_repository", "project_folder", "output_folder")
@@ -62,7 +62,7 @@ def work_graph(chosen: argparse.Namespace) -> int:
     for path in (chosen.output, chosen.addresses):
         if path and path.suffix not in (".svg", ".png"):
             raise UsageError(f"--output {path}: pictures are .svg or .png")
-    design = dry_run(chosen, check=False)
+    design = made_design(chosen)
     design.draw(chosen.output, clocks=not chosen.no_clocks, resets=not chosen.no_resets)
     print(*design.address_map(), sep="\n")
     print(f"picture: {chosen.output}")
@@ -75,7 +75,7 @@ def work_graph(chosen: argparse.Namespace) -> int:
 def work_hwh(chosen: argparse.Namespace) -> int:
     from mlfpga.blockdesign import compare
 
-    design = dry_run(chosen, check=False)
+    design = made_design(chosen)
     print(design.write_hwh(chosen.output))
     code = tell_errors(design)
     if not chosen.compare:
@@ -114,17 +114,28 @@ def work_report(chosen: argparse.Namespace) -> None:
     from mlfpga.blockdesign import read_reports
 
     reports = read_reports(chosen.folder)
-    show_reports(reports.utilization, reports.slack_ns, reports.power_w)
+    show_reports(reports.utilization, reports.slack_ns, reports.power_w, reports.timed)
 
 
-def show_reports(utilization: dict, slack_ns: float | None, power_w: float | None) -> None:
-    """What Vivado reported, a line each."""
+def show_reports(utilization: dict, slack_ns: float | None, power_w: float | None, timed: bool = True) -> None:
+    """What Vivado reported, a line each; `timed` says whether there is a report on timing."""
     for resource, (used, available) in utilization.items():
         print(f"{resource:<8} {used:>9,.10g} of {available:>9,.10g}  ({used / available:.1%})")
-    timing = "unconstrained" if slack_ns is None else "met" if slack_ns >= 0 else "NOT met"
+    if slack_ns is None:
+        timing = "unconstrained" if timed else "not reported"
+    else:
+        timing = "met" if slack_ns >= 0 else "NOT met"
     print(f"timing   {timing}" + ("" if slack_ns is None else f", worst slack {slack_ns} ns"))
     if power_w is not None:
         print(f"power    {power_w} W, estimated")
+
+
+def made_design(chosen: argparse.Namespace):
+    """The design that the chosen script makes, unchecked. InputError if it makes none."""
+    design = dry_run(chosen, check=False)
+    if not design.name:
+        raise InputError(f"{chosen.script or 'the script'} makes no block design (create_bd_design): nothing to show")
+    return design
 
 
 def dry_run(chosen: argparse.Namespace, check: bool = True):

@@ -84,3 +84,16 @@ def test_a_quiet_setting_of_what_does_not_exist_changes_nothing(run_lines):
     assert quiet.cells["dma"].values["c_sg_length_width"] == "20"
     with pytest.raises(ScriptError):
         run_lines("set_property CONFIG.C_NOTHING 1 $dma")
+
+
+def test_segments_are_found_however_the_interface_is_spelt(run_lines):
+    output = run_lines("""
+        puts [get_bd_addr_segs dma/s_axi_lite/reg]
+        puts [get_bd_addr_segs /dma/S_AXI_LITE/Reg]
+    """).output
+    assert output == ["/dma/S_AXI_LITE/Reg"] * 2
+
+
+def test_a_known_board_tells_its_part(run_lines):
+    output = run_lines("puts [get_property PART_NAME [get_board_parts *:aup-zu3-8gb:*]]").output
+    assert output == ["xczu3eg-sfvc784-2-e"]

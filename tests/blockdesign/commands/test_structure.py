@@ -113,6 +113,17 @@ def test_ports_of_the_design_drive_the_logic(run_lines):
     assert "interrupt_0" in design.hierarchies[""].ports
 
 
+def test_copies_of_cells_have_their_parameters_and_the_next_free_name(run_lines):
+    design = run_lines("""
+        create_bd_cell -type hier inner
+        puts [copy_bd_objs / [get_bd_cells dma]]
+        puts [copy_bd_objs / [get_bd_cells {dma dma_0}]]
+        puts [copy_bd_objs -prefix my_ inner [get_bd_cells dma]]
+    """)
+    assert design.output == ["/dma_0", "/dma_1 /dma_2", "/inner/my_dma"]
+    assert design.cells["inner/my_dma"].values["c_sg_length_width"] == "26"
+
+
 def test_deleting_takes_wires_and_addresses_along(run_lines):
     design = run_lines(GROUPED + "delete_bd_objs [get_bd_cells dma]")
     assert set(design.cells) == {"net", "ps"} and flat(design)[1] == set() and design.mappings == []

@@ -13,6 +13,7 @@ _KINDS = {"clk": "clock", "rst": "reset", "INTERRUPT": "interrupt"}
 def undriven(design: Design) -> Iterator[Finding]:
     """Vivado refuses a clock without a source [BD 41-758]; it ties any other input to 0 and warns [BD 41-759]."""
     for cell in design.cells.values():
+        interfaces = cell.shape.interfaces.values()
         for port in cell.shape.ports.values():
             pin = Pin(cell.name, port.name)
             net = design.net_of(pin)
@@ -23,7 +24,9 @@ def undriven(design: Design) -> Iterator[Finding]:
             where = net.pins[pin] if net else cell.where
             what = "is connected, but nothing drives it" if net else "is not connected"
             kind = _KINDS.get(port.kind, "input")
-            if port.kind == "clk" and not port.optional:
+            if port.kind == "clk" and not port.optional and any(port.name in i.map.values() for i in interfaces):
+                yield warning(f"clock {pin} {what}: its interface is open", where)
+            elif port.kind == "clk" and not port.optional:
                 yield error(f"clock {pin} {what}", where)
             elif port.kind == "rst" and not port.optional:
                 tied = f"; tied to 0, it holds {cell.name} in reset" if port.polarity == "ACTIVE_LOW" else ""

@@ -3,6 +3,7 @@
 import fnmatch
 import re
 
+from mlfpga.blockdesign.boards import find_board
 from mlfpga.blockdesign.catalogue import did_you_mean
 from mlfpga.blockdesign.commands.filters import parse_filter
 from mlfpga.blockdesign.commands.options import parse_options, parse_size
@@ -83,6 +84,9 @@ class QueryCommands:
         design = self._session.design
         paths = [f"{cell.name}/{path}" for cell in design.cells.values() for path in cell.shape.segments]
         paths += [mapping_path(mapping) for mapping in design.mappings]
+        # Scripts of different versions write axi_intc_0/S_AXI/Reg and axi_intc_0/s_axi/Reg: Vivado finds both.
+        spelt = {path.lower(): f"/{path}" for path in paths}
+        words = [spelt.get(self._session.path(word).lower(), word) for word in words]
         return self._find("get_bd_addr_segs", "address segment", words, paths, self._segments_of)
 
     def find_bd_objs(self, *words):
@@ -389,7 +393,8 @@ class QueryCommands:
             design = session.design
             known = {"NAME": item, "PART": design.part, "DIRECTORY": session.folder or ".", "BOARD_PART": ""}
             return (_PROJECT | known).get(key)
-        return (_OTHERS | {"NAME": item}).get(key)
+        board = find_board(item)
+        return (_OTHERS | {"NAME": item, "PART_NAME": board.part if board else ""}).get(key)
 
     def _set(self, item, name, value):
         session = self._session

@@ -1,6 +1,7 @@
 """Commands that make and remove the parts of a block design: designs, cells, hierarchies, their pins, and ports."""
 
 import dataclasses
+import re
 
 from mlfpga.blockdesign.catalogue import CatalogueError, Interface, Port
 from mlfpga.blockdesign.commands.options import parse_options
@@ -123,6 +124,24 @@ class StructureCommands:
         session.need(target in session.design.hierarchies, f'there is no hierarchy "{target}"')
         self._move(target, cells)
         return f"/{target}"
+
+    def copy_bd_objs(self, *words):
+        """Cells with their parameters, under the next free numbers; wires are not copied."""
+        options, (target, *names) = parse_options(words, valued=["-prefix", "-from_design"])
+        session, design = self._session, self._session.design
+        session.need("-from_design" not in options, "copying from another design is not modelled")
+        level = session.path(target) + "/" if target != "/" else ""
+        made = []
+        for name in session.words(names):
+            old = session.path(name)
+            session.need(old in design.cells, f"{name} cannot be copied: the dry run copies cells of IPs only")
+            new = f"{level}{options.get('-prefix', '')}{old.rpartition('/')[2]}"
+            if new in design.cells:
+                new = self._free_name(re.sub(r"_\d+$", "", new) + "_0", design.cells)
+            made.append(session.add_cell(new, design.cells[old].ip))
+            for parameter, value in design.cells[old].changes.items():
+                session.set_parameter(design.cells[new], parameter, value)
+        return made
 
     def delete_bd_objs(self, *words):
         _, names = parse_options(words)
