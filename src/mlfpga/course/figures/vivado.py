@@ -133,8 +133,10 @@ def _agreement(pairs: _Pairs) -> Iterator[dict]:
         announce(f"no pairs of Tcl and .hwh: set {PAIRS} to measure fidelity")
     stopped = f", {len(pairs.stopped)} of them not run ({', '.join(pairs.stopped)})" if pairs.stopped else ""
     for kind, (same, every) in pairs.facts.items():
+        if not every:
+            continue  # no pair has such a fact
         how = f"{same:,} of {every:,} facts, over {pairs.count} pairs of Tcl and Vivado's .hwh{stopped}"
-        yield at_least(f"vivado.{kind.replace(' ', '_')}", 100 * same / max(every, 1), "%", 100, how)
+        yield at_least(f"vivado.{kind.replace(' ', '_')}", 100 * same / every, "%", 100, how)
 
 
 def _false_alarms(pairs: _Pairs) -> dict:
