@@ -194,3 +194,7 @@ def test_a_failure_of_a_command_is_told_with_its_line(script):
 @pytest.mark.parametrize("trick", ["rename ::dry::locate {}", "proc ::dry::locate {} {return {a b}}"])
 def test_a_script_that_replaces_what_finds_its_lines_only_loses_them(script, trick):
     assert fails(script(f"{trick}\nunknown_one\n")) == 'unknown command "unknown_one"'
+
+
+def test_bits_of_a_bus_need_no_backslash(script):
+    assert run(script("puts leds[3]\nputs leds[7:0]\nputs leds[*]")).output == ["leds[3]", "leds[7:0]", "leds[*]"]

@@ -46,6 +46,8 @@ _HARMFUL = ("after", "vwait", "update", "interp", "fileevent", "fcopy")
 _PATH_QUESTIONS = ("join", "dirname", "tail", "rootname", "extension", "split", "pathtype", "nativename", "separator")
 _INSIDE_QUESTIONS = ("exists", "isfile", "isdirectory", "readable", "writable", "executable")
 _WRITES = ("mkdir", "copy", "rename", "delete")
+# Tcl takes leds[3] for leds and the result of a command 3; Vivado lets scripts write the bits of a bus so.
+_INDEX = re.compile(r"[\d*]+([-:][\d*]+)?")
 
 
 class ScriptError(Exception):
@@ -202,6 +204,8 @@ class Sandbox:
         """Called by Tcl for each of our commands. Code 0 is success, 1 an error that the script may catch."""
         where = None
         try:
+            if name == "unknown" and len(words) == 1 and _INDEX.fullmatch(words[0]):
+                return 0, f"[{words[0]}]"
             if name == "unknown":
                 name, *words = self._meant(words)
             result = self._commands[name](*words)

@@ -163,3 +163,25 @@ def test_a_top_module_of_the_script_s_own_needs_no_wrapper(run_lines):
     run_lines("set_property top own_top [current_fileset]\nlaunch_runs synth_1")
     with pytest.raises(ScriptError, match="the design has no top module"):
         run_lines("set_property top demo_bd_wrapper [current_fileset]\nlaunch_runs synth_1")
+
+
+def test_a_board_that_is_not_known_is_the_cause_of_what_fails_for_it(run_lines):
+    with pytest.raises(ScriptError) as caught:
+        run_lines("get_property PART_NAME [get_board_parts -filter {BOARD_NAME == kr260_som}]")
+    assert caught.value.message.startswith('get_board_parts: the dry run knows no board "BOARD_NAME == kr260_som"; it ')
+    known = run_lines("puts [get_board_parts -filter {BOARD_NAME == aup-zu3-4gb}]").output
+    assert known == ["realdigital.org:aup-zu3-4gb:part0:1.0"]
+
+
+def test_an_opened_design_gives_its_results_their_names(script):
+    dry_run(
+        script("""
+        open_project ./base/base.xpr
+        open_bd_design ./base/base.srcs/sources_1/bd/main/main.bd
+        make_wrapper -files [get_files main.bd] -top
+        launch_runs impl_1 -to_step write_bitstream
+        file copy -force ./base/base.runs/impl_1/main_wrapper.bit base.bit
+        file copy -force ./base/base.gen/sources_1/bd/main/hw_handoff/main.hwh base.hwh
+    """),
+        check=False,
+    )

@@ -54,11 +54,19 @@ class ProjectCommands:
     def get_board_parts(self, *words):
         """The boards that the dry run knows, and any that the script calls by its full name."""
         flags = ["-regexp", "-nocase", "-latest_file_version", "-latest_hw_revision"]
-        _, patterns = parse_options(words, flags=flags, valued=["-filter"])
-        patterns = self._session.words(patterns) or ["*"]
-        named = [pattern for pattern in patterns if not {"*", "?"} & set(pattern)]
+        options, patterns = parse_options(words, flags=flags, valued=["-filter"])
+        session = self._session
+        patterns = session.words(patterns) or ["*"]
         known = [f"{name}:part0:1.0" for name in board_names()]
-        return named + [part for part in known if any(fnmatch.fnmatchcase(part, p) for p in patterns)]
+        found = [pattern for pattern in patterns if not {"*", "?"} & set(pattern)]
+        found += [part for part in known if any(fnmatch.fnmatchcase(part, pattern) for pattern in patterns)]
+        if "-filter" in options:
+            keep = parse_filter(options["-filter"])
+            found = [part for part in found if keep(lambda name, part=part: _of_board(part).get(name.upper(), ""))]
+        if not found and "-quiet" not in options:
+            wanted = options.get("-filter", patterns[0])
+            session.miss("get_board_parts", f'the dry run knows no board "{wanted}"; it knows {", ".join(known)}')
+        return found
 
     def current_project(self, *words):
         options, names = parse_options(words)
@@ -272,3 +280,9 @@ class ProjectCommands:
 
 def _ip_property(vlnv, name):
     return {"VLNV": vlnv, "NAME": vlnv.split(":")[2]}.get(name.upper(), "")
+
+
+def _of_board(part: str) -> dict:
+    """What -filter can ask of a board part: vendor:name:part0:version."""
+    words = [*part.split(":"), "", "", ""]
+    return {"NAME": part, "VENDOR_NAME": words[0], "BOARD_NAME": words[1], "FILE_VERSION": words[3]}

@@ -34,7 +34,7 @@ _PROJECT = {
     "TARGET_LANGUAGE": "Verilog",
     "XPM_LIBRARIES": "",
 }
-_OTHERS = {"IP_REPO_PATHS": "", "LOCAL_ROOT_DIR": "", "SLACK": "", "TOP": ""}
+_OTHERS = {"IP_REPO_PATHS": "", "IS_LOCKED": "0", "LOCAL_ROOT_DIR": "", "SLACK": "", "TOP": ""}
 
 
 class QueryCommands:

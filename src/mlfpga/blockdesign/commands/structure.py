@@ -2,6 +2,7 @@
 
 import dataclasses
 import re
+from pathlib import Path
 
 from mlfpga.blockdesign.catalogue import CatalogueError, Interface, Port
 from mlfpga.blockdesign.commands.options import parse_options
@@ -48,7 +49,9 @@ class StructureCommands:
 
     def open_bd_design(self, *words):
         _, (path,) = parse_options(words, flags=["-auto_upgrade"])
-        return self._session.design.name
+        design = self._session.design
+        design.name = design.name or Path(path).stem
+        return design.name
 
     def close_bd_design(self, *words):
         parse_options(words)
