@@ -198,3 +198,21 @@ def test_a_script_that_replaces_what_finds_its_lines_only_loses_them(script, tri
 
 def test_bits_of_a_bus_need_no_backslash(script):
     assert run(script("puts leds[3]\nputs leds[7:0]\nputs leds[*]")).output == ["leds[3]", "leds[7:0]", "leds[*]"]
+
+
+def test_a_search_through_all_folders_ends(script):
+    script("", name="data.txt")
+    main = script("""
+proc find {start} {
+    set found [glob -nocomplain -type {f r} -path $start *.txt]
+    foreach folder [glob -nocomplain -type {d r} -path $start *] {
+        lappend found {*}[find $folder/]
+    }
+    return $found
+}
+puts [lmap file [find [file normalize ./]/] {file tail $file}]
+puts [llength [find [file normalize ..]/]]
+""")
+    (main.parent / "deep" / "deeper").mkdir(parents=True)
+    (main.parent / "deep" / "deeper" / "more.txt").touch()
+    assert run(main).output == ["data.txt more.txt", "2"]

@@ -6,6 +6,7 @@ what they write goes to a folder that is thrown away. Who trusts a script can as
 and start programs. Every call knows the file and line of the script it came from.
 """
 
+import glob
 import hashlib
 import os
 import re
@@ -304,11 +305,14 @@ class Sandbox:
                 break
             options[option] = patterns.pop(0) if option in ("-directory", "-path", "-types", "-type") else True
         start = self.resolve(options.get("-directory", "."))
+        kinds = set(str(options.get("-types", options.get("-type", ""))).split()) & {"f", "d"}
         found = []
         for pattern in patterns:
+            pattern = glob.escape(options["-path"]) + pattern if "-path" in options else pattern
             base = Path(pattern).anchor or None
             paths = Path(base).glob(str(Path(pattern).relative_to(base))) if base else start.glob(pattern)
-            found += [(path, pattern) for path in sorted(paths) if self._inside(path.resolve())]
+            paths = [path for path in sorted(paths) if self._inside(path.resolve())]
+            found += [(path, pattern) for path in paths if not kinds or ("d" if path.is_dir() else "f") in kinds]
         if not found and "-nocomplain" not in options:
             raise CommandError(f'no files matched glob pattern "{" ".join(patterns)}"')
         full = "-directory" in options and "-tails" not in options

@@ -116,3 +116,9 @@ def test_behind_a_zynq_7000_slaves_stand_at_the_places_of_their_kinds(script):
         "axi_timer": 0x43C0_0000,
         "axi_intc": 0x4180_0000,
     }
+
+
+def test_the_older_form_tells_which_space_is_missing(run_lines):
+    with pytest.raises(ScriptError) as caught:
+        run_lines("create_bd_addr_seg -range 4K -offset 0 [get_bd_addr_spaces dma/None] [get_bd_addr_segs x/y] SEG")
+    assert caught.value.message.startswith("get_bd_addr_s")

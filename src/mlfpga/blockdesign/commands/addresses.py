@@ -87,6 +87,8 @@ class AddressCommands:
         """The form that write_bd_tcl used until 2019.2: -range -offset space segment name."""
         options, rest = parse_options(words, valued=["-range", "-offset"])
         session = self._session
+        if not all(session.split(word) for word in rest[:2]):
+            session.blame_miss("expected an address space and a segment")
         names = session.words(rest)
         session.need(len(names) >= 2, "expected an address space and a segment")
         (cell, space) = self._space(names[0])
