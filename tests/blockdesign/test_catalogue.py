@@ -19,7 +19,7 @@ MOST_PARAMETERS, DRAWS = 60, 4
 EVERYWHERE = "name when for from shift only "
 KEYS = {
     "ports": "direction kind polarity width optional sensitivity megahertz named_by",
-    "interfaces": "type bus bus_vlnv clock prefix case signals map without vectors needs "
+    "interfaces": "type bus bus_vlnv clock prefix case signals map without vectors narrower needs "
     "protocol data_bits address_bits id_bits dest_bits user_bits properties",
     "address_spaces": "interfaces bits windows",
     "segments": "interface group usage base size block parameter",

@@ -25,8 +25,8 @@ keys of such a dict:
                   of its signals' names, signals ("full", "lite", "stream", a list where TLAST?HAS_TLAST depends on a
                   parameter, or "partner": those of the other end), without (ID: none of AWID, BID, ARID, RID), vectors
                   (signals that are vectors even if one bit wide), needs (signals the other end must have), narrower (it
-                  takes streams narrower than its own), protocol,
-                  data_bits, address_bits, id_bits, dest_bits, user_bits (and map for pins called otherwise)
+                  takes streams narrower than its own), protocol, data_bits, address_bits, id_bits, dest_bits, user_bits
+                  (and map for pins called otherwise)
   address_spaces  name, interfaces that look into it, bits, windows (interface -> what it can reach)
   segments        interface, group, name, usage (register, memory), base, size, block, parameter
   registers       interface -> name, offset, reset, when, about, access (read-write if not said), bits (32 if not
