@@ -5,6 +5,7 @@ for one power of two that takes an hour. On Linux such a process ends, and the c
 done in the caller's process: forking one that may use the system's frameworks is not safe there.
 """
 
+import faulthandler
 import os
 import pickle
 import select
@@ -78,7 +79,8 @@ def _limit(folder):
 
     # Ctrl-C is for the parent, which ends this process then.
     os.setsid()
-    # What Tcl says on its way out would stand between the parent's own lines.
+    # What Tcl and Python say on their way out would stand between the parent's own lines.
+    faulthandler.disable()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     # If this process is ended, the parent still throws away what it wrote.
     tempfile.tempdir = folder

@@ -52,3 +52,13 @@ def test_a_rule_that_is_not_modelled_is_an_error(run_lines):
     assert caught.value.message == (
         'apply_bd_automation: rule "xilinx.com:bd_rule:microblaze" is not modelled; write its connections out'
     )
+
+
+def test_the_preset_of_an_unknown_board_turns_on_what_most_do(run_lines):
+    design = run_lines("""
+        set_property board_part example.org:other:part0:1.0 [current_project]
+        set other [create_bd_cell -type ip -vlnv xilinx.com:ip:zynq_ultra_ps_e other]
+        apply_bd_automation -rule xilinx.com:bd_rule:zynq_ultra_ps_e -config {apply_board_preset "1"} $other
+    """)
+    assert list(design.cells["other"].shape.interfaces) == ["M_AXI_HPM0_FPD", "M_AXI_HPM1_FPD"]
+    assert any("the preset of example.org:other:part0:1.0 is not known here" in str(found) for found in design.check())

@@ -303,6 +303,10 @@ class Session:
             return
         named = self.design.board_part or "no board"
         self.remark(f"the preset of {named} is not known here; {cell.name} keeps the values that the script sets")
+        if self.design.board_part and cell.ip.name == "zynq_ultra_ps_e":
+            # What the presets of common boards have in common, and scripts for them build on.
+            for name, value in (("GP0", "1"), ("GP1", "1"), ("GP2", "0")):
+                self.set_parameter(cell, f"PSU__USE__M_AXI_{name}", value)
 
     def set_parameter(self, cell: Cell, name: str, value: str) -> None:
         """CONFIG.<name> of a cell."""
