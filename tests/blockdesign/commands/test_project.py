@@ -181,6 +181,7 @@ def test_an_opened_design_gives_its_results_their_names(script):
         make_wrapper -files [get_files main.bd] -top
         launch_runs impl_1 -to_step write_bitstream
         file copy -force ./base/base.runs/impl_1/main_wrapper.bit base.bit
+        file copy -force ./base/base.runs/impl_1/main_wrapper.sysdef base.hdf
         file copy -force ./base/base.gen/sources_1/bd/main/hw_handoff/main.hwh base.hwh
     """),
         check=False,

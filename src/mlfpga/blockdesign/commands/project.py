@@ -225,7 +225,9 @@ class ProjectCommands:
             told |= {"STATS.WNS": "", "STATS.WHS": ""}  # no slack: nothing was timed
             session.properties |= {(run, name): value for name, value in told.items()}
             if run == "impl_1" and options.get("-to_step") == "write_bitstream":
-                session.wrote(folder / f"{session.design.name}_wrapper.bit")
+                # Until 2019.1 a run left the hardware's definition too.
+                for suffix in ("bit", "sysdef"):
+                    session.wrote(folder / f"{session.design.name}_wrapper.{suffix}")
 
     def wait_on_run(self, *words):
         parse_options(words, flags=["-quiet"], valued=["-timeout"])
