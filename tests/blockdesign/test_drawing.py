@@ -8,8 +8,9 @@ import pytest
 
 from mlfpga.blockdesign import accelerator_ip, dry_run, faults
 from mlfpga.blockdesign.address_picture import AddressPicture
-from mlfpga.blockdesign.design import Design, size_text
+from mlfpga.blockdesign.design import size_text
 from mlfpga.blockdesign.drawing import Picture, control_links
+from mlfpga.blockdesign.dry_design import DryDesign
 
 VLNV = "mlfpga:hls:digits_mlp_axi:1.0"
 
@@ -174,10 +175,10 @@ def test_what_is_free_between_blocks_is_a_break(run, seed_fault, tmp_path):
     assert found.count("64K free") == 1
 
 
-@pytest.mark.parametrize("draw", [Design.draw, Design.draw_addresses])
+@pytest.mark.parametrize("draw", [DryDesign.draw, DryDesign.draw_addresses])
 def test_other_kinds_of_file_and_empty_designs_are_refused(draw, design, tmp_path):
     with pytest.raises(ValueError, match='pictures are .svg or .png, not ".jpg"'):
         draw(design, tmp_path / "design.jpg")
     with pytest.raises(ValueError, match="there is nothing to draw"):
-        draw(Design(), tmp_path / "empty.svg")
+        draw(DryDesign(), tmp_path / "empty.svg")
     assert not list(tmp_path.iterdir())

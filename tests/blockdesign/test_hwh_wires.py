@@ -9,7 +9,8 @@ import pytest
 
 from mlfpga.blockdesign import ScriptError, dry_run
 from mlfpga.blockdesign.catalogue import load_catalogue
-from mlfpga.blockdesign.design import Cell, Design
+from mlfpga.blockdesign.design import Cell
+from mlfpga.blockdesign.dry_design import DryDesign
 
 SCRIPT = """
 set scripts_vivado_version 2022.1
@@ -226,7 +227,7 @@ def test_every_pin_that_an_interface_names_exists(rig):
 
 @pytest.mark.parametrize("vlnv", load_catalogue())
 def test_every_ip_of_the_catalogue_can_be_told_alone(vlnv, tmp_path):
-    design = Design("alone", "xczu3eg-sfvc784-2-e")
+    design = DryDesign("alone", "xczu3eg-sfvc784-2-e")
     design.cells["only"] = Cell("only", load_catalogue()[vlnv], None)
     root = ElementTree.parse(design.write_hwh(tmp_path / "alone.hwh")).getroot()
     (item,) = root.iter("MODULE")
@@ -260,7 +261,7 @@ def test_older_versions_tell_less(run, tmp_path, release, present):
     ],
 )
 def test_the_part_is_told_in_its_pieces(part, system, tmp_path):
-    design = Design("empty", part)
+    design = DryDesign("empty", part)
     told = ElementTree.parse(design.write_hwh(tmp_path / "empty.hwh")).getroot().find("SYSTEMINFO")
     assert tuple(told.get(name) for name in ("ARCH", "DEVICE", "PACKAGE", "SPEEDGRADE")) == system
     assert "BOARD" not in told.attrib

@@ -16,7 +16,8 @@ from mlfpga.blockdesign.checks import BOARD_PART, Finding
 from mlfpga.blockdesign.commands import Session, commands
 from mlfpga.blockdesign.commands.project import VIVADO_VERSION
 from mlfpga.blockdesign.component import read_ip
-from mlfpga.blockdesign.design import AddressRow, Design, Where
+from mlfpga.blockdesign.design import AddressRow, Where
+from mlfpga.blockdesign.dry_design import DryDesign
 from mlfpga.blockdesign.fidelity import compare
 from mlfpga.blockdesign.isolation import Stopped, in_own_process
 from mlfpga.blockdesign.repository import Repository
@@ -38,8 +39,8 @@ __all__ = [
     "BuildError",
     "BuildResult",
     "CatalogueError",
-    "Design",
     "DesignError",
+    "DryDesign",
     "Finding",
     "Reports",
     "ScriptError",
@@ -61,7 +62,7 @@ _PATIENCE_S = 5
 class DesignError(Exception):
     """A script ran, but what it built is wrong. `findings` says what, `design` is what there is."""
 
-    def __init__(self, design: Design, findings: list[Finding]):
+    def __init__(self, design: DryDesign, findings: list[Finding]):
         self.design, self.findings = design, findings
         super().__init__("\n".join(map(str, findings)))
 
@@ -73,14 +74,14 @@ def dry_run(
     check: bool = True,
     seconds: float = 20,
     trusted: bool = False,
-) -> Design:
+) -> DryDesign:
     """Run a build script (or any script made of the commands that the dry run knows) without Vivado.
 
     script: the Tcl file, default `build_script()`; it may read files in its own folder only, and writes none
     settings: overrides of vivado/settings.tcl, by name; without any, the script is started without arguments
     ips: IPs besides the built-in ones: archives (.zip) or folders with component.xml, or catalogue entries such as
         `accelerator_ip` makes
-    check: raise DesignError if the design has errors; else leave them to `Design.check`
+    check: raise DesignError if the design has errors; else leave them to `DryDesign.check`
     seconds: limit on the run
     trusted: the script may read files anywhere and start programs, and nothing limits its memory
     Raises ScriptError, with file and line, if a command fails or is not known.
@@ -103,11 +104,17 @@ def dry_run(
     return design
 
 
-def _run(script: Path, settings: dict | None, catalogue: dict, seconds: float, trusted: bool) -> Design:
+def _run(script: Path, settings: dict | None, catalogue: dict, seconds: float, trusted: bool) -> DryDesign:
     files: set[str] = set()
     repository = Repository(lambda path: session.sandbox.readable(path), script.parent)
-    session = Session(catalogue, files, repository.ips, lambda name: repository.module(name, session.catalogue),
-                      repository.add_sources)  # fmt: skip
+    session = Session(
+        catalogue,
+        files,
+        repository.ips,
+        lambda name: repository.module(name, session.catalogue),
+        repository.add_sources,
+        design=DryDesign(),
+    )
     with tempfile.TemporaryDirectory(prefix="mlfpga-dry-run-") as folder:
         overrides = Path(folder, "settings.tcl")
         overrides.write_text(settings_text(settings or {}), encoding="utf-8")

@@ -312,13 +312,7 @@ class Design:
                 return interface
         return None
 
-    # The public face. What it offers stands in modules that know this one; so they are imported when asked for.
-
-    def check(self) -> list:
-        """Everything wrong with the design, worst first: a list of `Finding`."""
-        from mlfpga.blockdesign.checks import check
-
-        return check(self)
+    # What it is, as tables and plain data.
 
     def address_map(self) -> list[AddressRow]:
         """One row for each segment that a master sees, sorted by master and address."""
@@ -353,30 +347,6 @@ class Design:
             ],
             "addresses": [row.to_dict() for row in self.address_map()],
         }
-
-    def write_hwh(self, path) -> Path:
-        """Write the hardware handoff (.hwh), stamped as a dry run's. The same design gives the same bytes."""
-        from mlfpga.blockdesign.hwh import write_hwh
-
-        return write_hwh(self, path)
-
-    def write_bitstream_standin(self, path, handoff=None) -> Path:
-        """Write a .bit file that stands in for the bitstream; it carries the sha256 of the handoff beside it."""
-        from mlfpga.blockdesign.bitstream import write_standin
-
-        return write_standin(self, path, handoff)
-
-    def draw(self, path, clocks: bool = True, resets: bool = True) -> Path:
-        """Draw the design into an .svg or .png file; clock and reset wires can be left out."""
-        from mlfpga.blockdesign.drawing import draw
-
-        return draw(self, path, clocks=clocks, resets=resets)
-
-    def draw_addresses(self, path) -> Path:
-        """Draw the address map into an .svg or .png file: a column for each master, blocks from address to address."""
-        from mlfpga.blockdesign.address_picture import draw_addresses
-
-        return draw_addresses(self, path)
 
 
 class _Flat:
