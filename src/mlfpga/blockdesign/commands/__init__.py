@@ -12,6 +12,7 @@ from mlfpga.blockdesign.commands.addresses import AddressCommands
 from mlfpga.blockdesign.commands.automation import AutomationCommands
 from mlfpga.blockdesign.commands.options import parse_options
 from mlfpga.blockdesign.commands.project import VIVADO_VERSION, ProjectCommands
+from mlfpga.blockdesign.commands.properties import PropertyCommands
 from mlfpga.blockdesign.commands.queries import QueryCommands
 from mlfpga.blockdesign.commands.session import Session
 from mlfpga.blockdesign.commands.structure import StructureCommands
@@ -20,7 +21,15 @@ from mlfpga.blockdesign.sandbox import CommandError
 
 __all__ = ["VIVADO_VERSION", "Session", "commands"]
 
-_GROUPS = (ProjectCommands, StructureCommands, QueryCommands, WiringCommands, AddressCommands, AutomationCommands)
+_GROUPS = (
+    ProjectCommands,
+    StructureCommands,
+    QueryCommands,
+    PropertyCommands,
+    WiringCommands,
+    AddressCommands,
+    AutomationCommands,
+)
 
 
 def commands(session: Session) -> dict[str, Callable]:
@@ -31,8 +40,6 @@ def commands(session: Session) -> dict[str, Callable]:
         names = [name for name in dir(made) if not name.startswith("_")]
         known |= {name: getattr(made, name) for name in names if callable(getattr(made, name))}
         known |= {name: getattr(made, method) for name, method in getattr(group, "NAMES", {}).items()}
-    for name in ("NAMES", "property", "send_message"):
-        known.pop(name, None)
     inert = json.loads(Path(__file__).with_name("inert.json").read_text(encoding="utf-8"))
     known = {name: _inert(**options) for name, options in inert["commands"].items()} | known
     return {name: _quietly(command) for name, command in known.items()}

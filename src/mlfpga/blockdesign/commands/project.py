@@ -17,7 +17,7 @@ VIVADO_VERSION = "2024.1"
 class ProjectCommands:
     """Every public method is a command of Vivado."""
 
-    NAMES = {"common::send_gid_msg": "send_message", "common::send_msg_id": "send_message"}
+    NAMES = {"common::send_gid_msg": "_send_message", "common::send_msg_id": "_send_message"}
 
     def __init__(self, session: Session):
         self._session = session
@@ -102,7 +102,7 @@ class ProjectCommands:
             session.miss("get_ipdefs", f'there is no IP "{patterns[0]}"{did_you_mean(patterns[0], known)}')
         return found
 
-    def send_message(self, *words):
+    def _send_message(self, *words):
         """What a script tells: an error of its own (write_bd_tcl's scripts give up without any other) is a finding."""
         options, rest = parse_options(words, valued=["-ssname", "-id", "-severity"])
         # The older form is: id severity text.
