@@ -76,6 +76,17 @@ def test_random_stalls_change_the_time_and_not_the_words(cores):
     assert cycles[0][-1] - cycles[0][0] > 800
 
 
+def test_a_long_random_stall_is_no_standstill(sim):
+    """A reader that rests a thousand cycles on average takes the word some time, though nothing changes till then."""
+    words, last = random_words(5)
+    sim.write(0x00, 0x81)
+    sim.allow("m_axis", None)
+    sim.stall("m_axis", 0.999, 7)
+    sim.offer("s_axis", words, last)
+    assert sim.advance(200_000, quiet_cycles=50_000).stop == "quiet"
+    np.testing.assert_array_equal(sim.collect("m_axis")[0], expected(words, 2))
+
+
 def test_handshakes_tell_for_every_cycle_who_waits_for_whom(sim):
     sim.write(0x00, 0x81)
     sim.stall("s_axis", 0.4, 3)
