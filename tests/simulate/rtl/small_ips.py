@@ -297,6 +297,9 @@ end
 // synthesis translate_off
 this is not Verilog: it stands for what only a vendor's simulator reads
 // synthesis translate_on
+`ifndef SYNTHESIS
+this is not Verilog either: synthesis sets the macro
+`endif
 endmodule
 """
 

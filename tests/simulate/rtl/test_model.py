@@ -46,6 +46,12 @@ def test_a_core_that_gives_too_little_is_explained(make):
     )
 
 
+def test_a_model_has_the_widths_of_the_contract(make):
+    with pytest.raises(SimulationError) as error:
+        load(make(ip_changes={"bits": 128}))
+    assert str(error.value) == "mlfpga:hls:doubler:1.0 has streams of 128 and 128 bits; choose 32 or 64 for both"
+
+
 def test_after_an_interrupt_or_an_error_the_next_run_begins_anew(make, monkeypatch):
     model = load(make())
     words = np.arange(400, dtype=np.uint32)
