@@ -11,6 +11,7 @@ import pytest
 from pynq import MMIO, Clocks, Overlay, allocate
 
 from mlfpga.board import BoardError, BoardWarning, BusError, HandoffError, StalledError
+from mlfpga.board.patience import LONG_PATIENCE_S
 
 DMA_BASE, IP_BASE = 0x8000_0000, 0x8001_0000
 
@@ -236,6 +237,24 @@ def test_a_program_that_writes_between_its_reads_does_not_wait(overlay):
         for _ in range(900):
             assert ip.read(0x00) == 0x04
         ip.write(0x10, 0)
+
+
+def test_threads_from_before_the_overlay_are_the_kernels_and_end_no_wait(overlay, board):
+    """IPython's kernel has threads of its own, which start after the board was made."""
+    end = threading.Event()
+    kernels = threading.Thread(target=end.wait, daemon=True)
+    kernels.start()
+    try:
+        overlay.download()
+        receive = allocate(3, "u4")
+        overlay.axi_dma_0.recvchannel.transfer(receive)
+        began = time.monotonic()
+        with pytest.raises(StalledError):
+            overlay.axi_dma_0.recvchannel.wait()
+        assert time.monotonic() - began < LONG_PATIENCE_S / 2
+    finally:
+        end.set()
+        kernels.join()
 
 
 def test_a_thread_may_send_what_another_one_waits_for(overlay, buffers):

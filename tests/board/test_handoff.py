@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pynq
 import pytest
 from pynq.metadata.runtime_metadata_parser import RuntimeMetadataParser
 from pynq.pl_server.embedded_device import bit2bin, parse_bit_header
@@ -77,10 +78,10 @@ def test_pynq_reads_the_register_maps(parser):
 
 def test_pynq_reads_the_clocks(parser):
     clock = parser.clock_dict[0]
-    # pynq 3.1 tells neither the source nor the frequency of a clock.
+    pynq_3 = pynq.__version__.startswith("3.")  # which tells neither the source nor the frequency of a clock
     assert (clock["enable"], clock["divisor0"], clock["divisor1"]) == (1, 15, 1)
-    assert clock.get("src_sel", "IOPLL") == "IOPLL"
-    assert clock.get("frequency", 99.999985) == pytest.approx(99.999985)
+    assert pynq_3 or clock["src_sel"] == "IOPLL"
+    assert pynq_3 or clock["frequency"] == pytest.approx(99.999985)
     assert [parser.clock_dict[n]["enable"] for n in (1, 2, 3)] == [0, 0, 0]
 
 

@@ -142,6 +142,8 @@ class Machine:
         folder   of the bitstream; its `sim/<IP>/` or `sim/` is looked at last
         library  IP archives to simulate RTL from
         """
+        # A kernel's own threads are there by now, though not yet when the board was made: they end no wait.
+        self._polling = Polling()
         self.close()  # before the next ones open waveforms of the same names
         mhz = pl_clock_mhz(self.bus, design.clock)
         logic = assemble(design, models, library or IpLibrary(), folder, self.memory, mhz)
