@@ -82,6 +82,45 @@ class FixedPoint:
             (overflow or "WRAP").removeprefix("AP_"),
         )
 
+    @classmethod
+    def exact(cls, values, max_width: int = 32) -> "FixedPoint":
+        """The narrowest format that holds every one of `values` (any shape) exactly; signed if one is negative.
+
+        Its step is the largest power of two that divides them all, so `integer` may be negative or larger than `width`.
+        All zeros give ufixed<1,1>. Raises FormatError if that takes more than `max_width` (1 … 64) bits or if there is
+        no value, RangeError for NaN and infinities.
+        """
+        if not 1 <= max_width <= 64:
+            raise FormatError(f"max_width {max_width} is not supported; choose 1 to 64 bits")
+        x = np.asarray(values)
+        if x.dtype.kind not in "biuf":
+            raise FormatError(f"values are {x.dtype}; a fixed-point format holds real numbers")
+        if not x.size:
+            raise FormatError(f"values of shape {x.shape} hold no number; give at least one")
+        x = x.astype(np.float64).ravel()
+        if not np.isfinite(x).all():
+            raise RangeError(
+                f"{int((~np.isfinite(x)).sum())} of {x.size} values are NaN or infinite; no fixed-point format holds "
+                "them"
+            )
+        x = x[x != 0]
+        if not x.size:
+            return cls(1, 1, signed=False)
+        # |x| = mantissa · 2^exponent with 1/2 ≤ mantissa < 1. As a 53-bit integer, the mantissa shows its lowest one.
+        mantissa, exponent = np.frexp(x)
+        whole = np.abs(mantissa * 2.0**53).astype(np.int64)
+        lowest = int((exponent - 53 + np.frexp((whole & -whole).astype(np.float64))[1] - 1).min())
+        signed = bool((x < 0).any())
+        # A sign takes one bit more, except that two's complement reaches -2^n with the bits that end below +2^n.
+        integer = int((exponent + (signed & (mantissa != -0.5))).max())
+        width = integer - lowest
+        if width > max_width:
+            raise FormatError(
+                f"values up to {np.abs(x).max():g} in steps of {2.0**lowest:g} need {width} bits, more than max_width "
+                f"{max_width}; round them to fewer bits first (quantize the model), or allow a larger max_width"
+            )
+        return cls(width, integer, signed)
+
     def __str__(self) -> str:
         modes = "" if (self.rounding, self.overflow) == ("TRN", "WRAP") else f",{self.rounding},{self.overflow}"
         return f"{'' if self.signed else 'u'}fixed<{self.width},{self.integer}{modes}>"

@@ -128,6 +128,76 @@ def test_nan_is_never_a_number(saturate):
     assert str(caught.value) == "1 of 2 values are NaN; fixed<8,0> cannot hold them"
 
 
+def smallest_by_search(values) -> tuple[int, int, bool]:
+    """Width, integer bits and sign, by trying: the coarsest step that divides all, then one bit more until all fit."""
+    fractions = [Fraction(value) for value in values]
+    step = Fraction(2) ** 40
+    while any(value % step for value in fractions):
+        step /= 2
+    signed = any(value < 0 for value in fractions)
+    width = 1
+    while True:
+        low, high = (-(2 ** (width - 1)), 2 ** (width - 1) - 1) if signed else (0, 2**width - 1)
+        if all(low <= value / step <= high for value in fractions):
+            return width, width + int(math.log2(step)), signed
+        width += 1
+
+
+@given(
+    form=st.builds(FixedPoint, width=st.integers(1, 32), integer=st.integers(-10, 40), signed=st.booleans()),
+    data=st.data(),
+)
+def test_the_exact_format_is_the_smallest_that_holds_every_value(form, data):
+    raw = data.draw(st.lists(st.integers(form.raw_minimum, form.raw_maximum), min_size=1, max_size=9).filter(any))
+    values = form.from_raw(raw)
+    made = FixedPoint.exact(values.astype(np.float64))
+    assert (made.width, made.integer, made.signed) == smallest_by_search(values)
+    assert made.from_raw(made.to_raw(values)).tolist() == values.tolist()
+    assert made.width <= form.width
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        ([0.0, -0.0], "ufixed<1,1>"),
+        ([1.0], "ufixed<1,1>"),
+        ([-1.0], "fixed<1,1>"),
+        ([-1.0, 1.0], "fixed<2,2>"),
+        ([[-0.5, 0.25]], "fixed<2,0>"),
+        ([0.0, 96.0], "ufixed<2,7>"),
+        ([2.0**-20], "ufixed<1,-19>"),
+        (np.float32([0.1]), "ufixed<24,-3>"),
+        (np.array([3, -128]), "fixed<8,8>"),
+        (np.array([True]), "ufixed<1,1>"),
+        (5e-324, "ufixed<1,-1073>"),
+    ],
+)
+def test_exact_formats_known_by_hand(values, expected):
+    assert str(FixedPoint.exact(values)) == expected
+
+
+@pytest.mark.parametrize(
+    ("make", "error", "message"),
+    [
+        (lambda: FixedPoint.exact([1.0, 2.0**-8], max_width=8), FormatError, "values up to 1 in steps of 0.00390625 "
+         "need 9 bits, more than max_width 8; round them to fewer bits first (quantize the model), or allow a larger "
+         "max_width"),
+        (lambda: FixedPoint.exact([0.1]), FormatError, "values up to 0.1 in steps of 2.77556e-17 need 52 bits, more "
+         "than max_width 32; round them to fewer bits first (quantize the model), or allow a larger max_width"),
+        (lambda: FixedPoint.exact([1.0], 65), FormatError, "max_width 65 is not supported; choose 1 to 64 bits"),
+        (lambda: FixedPoint.exact(np.zeros((3, 0))), FormatError, "values of shape (3, 0) hold no number; give at "
+         "least one"),
+        (lambda: FixedPoint.exact(["1"]), FormatError, "values are <U1; a fixed-point format holds real numbers"),
+        (lambda: FixedPoint.exact([1.0, math.nan, -math.inf]), RangeError, "2 of 3 values are NaN or infinite; no "
+         "fixed-point format holds them"),
+    ],
+)  # fmt: skip
+def test_values_that_no_small_format_holds_are_refused(make, error, message):
+    with pytest.raises(error) as caught:
+        make()
+    assert str(caught.value) == message
+
+
 def lanes_by_hand(raw, form):
     """The words of one sample, built bit by bit from the layout's description."""
     words = []
