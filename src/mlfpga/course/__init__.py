@@ -14,5 +14,6 @@ Importing this room is light; notebooks are executed by the modules that `need` 
 
 from mlfpga.course.stages import STAGES, Stage, StageError, stage
 from mlfpga.course.workspace import Workspace, workspace
+from mlfpga.exercises import check
 
-__all__ = ["STAGES", "Stage", "StageError", "Workspace", "stage", "workspace"]
+__all__ = ["STAGES", "Stage", "StageError", "Workspace", "check", "stage", "workspace"]
