@@ -15,7 +15,7 @@ def data() -> Dataset:
     x = (np.floor(np.clip(centres[y] + rng.normal(0, 0.09, (900, 8)), 0, 0.99) * 256) / 256).astype(np.float32)
     parts = (slice(0, 600), slice(600, 700), slice(700, None))
     splits = [values[part] for part in parts for values in (x, y)]
-    return Dataset("three", *splits, ("a", "b", "c"), (2, 4), "ufixed<8,0>", "made", "none", "none")
+    return Dataset("three", "mlp", *splits, ("a", "b", "c"), (8,), "ufixed<8,0>", "made", "none", "none")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ def test_digits_hold_every_sample_of_scikit_learn_once(digits):
     from sklearn.datasets import load_digits
 
     pixels, labels = load_digits(return_X_y=True)
-    ours = np.concatenate([np.column_stack(digits.split(name)) for name in ("train", "validation", "test")])
+    ours = np.concatenate([np.column_stack(digits.flat().split(name)) for name in ("train", "validation", "test")])
     theirs = np.column_stack([pixels / 16, labels])
     assert np.array_equal(np.unique(ours, axis=0), np.unique(theirs, axis=0))
     assert len(ours) == len(theirs) == 1797
@@ -54,7 +54,7 @@ def test_values_are_float32_and_exact_in_the_stated_number(digits):
 def test_images_are_the_features_row_by_row(digits):
     image = digits.images(digits.x_test)[5]
     assert image.shape == (8, 8)
-    assert np.array_equal(image[1], digits.x_test[5, 8:16])
+    assert np.array_equal(image[1], digits.flat().x_test[5, 8:16])
 
 
 def test_description_states_sizes_range_format_and_origin(digits):

@@ -43,4 +43,4 @@ def test_training_and_validation_share_out_the_published_training_set(mnist):
 
 def test_values_are_bytes_over_256(mnist):
     assert mnist.number == "ufixed<8,0>" and mnist.input_range == (0.0, 255 / 256)
-    assert mnist.x_train.shape == (55_000, 784) and mnist.image_shape == (28, 28)
+    assert mnist.x_train.shape == (55_000, 28, 28, 1) and mnist.sample_shape == (28, 28, 1)

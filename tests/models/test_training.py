@@ -15,7 +15,7 @@ def two_halves(count: int = 256) -> Dataset:
     """Four features in 1/256 steps; the class says whether the first pair or the second is brighter."""
     x = (np.random.default_rng(3).integers(0, 256, (count, 4)) / 256).astype(np.float32)
     y = (x[:, :2].sum(1) > x[:, 2:].sum(1)).astype(np.int64)
-    return Dataset("halves", x, y, x, y, x, y, ("first", "second"), (2, 2), "ufixed<8,0>", "made", "none", "none")
+    return Dataset("halves", "mlp", x, y, x, y, x, y, ("first", "second"), (4,), "ufixed<8,0>", "made", "none", "none")
 
 
 def seeded(seed: int):

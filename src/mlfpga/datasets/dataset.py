@@ -1,12 +1,15 @@
 """The one shape that every dataset has."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from math import prod
 
 import numpy as np
 
 from mlfpga.formats import FixedPoint, RangeError
 
 _SPLITS = ("train", "validation", "test")
+_CASES = {"mlp": 1, "cnn": 3, "rnn": 1}  # axes of one sample
+_CLASSES_TOLD = 12
 
 
 class DatasetError(Exception):
@@ -17,17 +20,20 @@ class DatasetError(Exception):
 class Dataset:
     """Samples and labels of a classification task, in three splits that share no sample.
 
-    x_*          float32 (n, features), already normalised, every value exactly representable in `number`
-    y_*          int64 (n,), the class's index, 0 … len(classes) - 1
-    classes      the classes' names, in the order of their index
-    image_shape  how one sample's features are laid out as a picture, e.g. (8, 8)
-    number       fixed-point format of one feature as the accelerator's input takes it, e.g. "ufixed<8,1>"
+    case          the case study: "mlp" (rows of numbers), "cnn" (pictures) or "rnn" (sequences of item numbers)
+    x_*           float32 (n, *sample_shape), already normalised, every value exactly representable in `number`
+    y_*           int64 (n,), the class's index, 0 … len(classes) - 1; in an rnn, the item that comes next
+    classes       the classes' names, in the order of their index
+    sample_shape  of one sample: (features,), (height, width, channels) or (steps,)
+    number        fixed-point format of one value as the accelerator's input takes it, e.g. "ufixed<8,1>"
+    picture       of pictures laid out as rows (see `flat`): their (height, width, channels); else None
 
     Fit on `train`, choose (epochs, widths, bits) on `validation`, report on `test`. Raises DatasetError if the arrays
     contradict this description.
     """
 
     name: str
+    case: str
     x_train: np.ndarray = field(repr=False)
     y_train: np.ndarray = field(repr=False)
     x_validation: np.ndarray = field(repr=False)
@@ -35,20 +41,30 @@ class Dataset:
     x_test: np.ndarray = field(repr=False)
     y_test: np.ndarray = field(repr=False)
     classes: tuple[str, ...]
-    image_shape: tuple[int, ...]
+    sample_shape: tuple[int, ...]
     number: str
     source: str = field(repr=False)
     licence: str = field(repr=False)
     citation: str = field(repr=False)
+    picture: tuple[int, ...] | None = None
 
     def __post_init__(self):
+        if self.case not in _CASES:
+            raise DatasetError(f"{self.name}: there is no case {self.case!r}; choose one of {', '.join(_CASES)}")
+        if len(self.sample_shape) != _CASES[self.case]:
+            raise DatasetError(
+                f"{self.name}: samples of shape {self.sample_shape} do not fit the case {self.case}, "
+                f"whose samples have {_CASES[self.case]} axes"
+            )
         for split in _SPLITS:
             x, y = self.split(split)
-            if x.ndim != 2 or len(x) == 0 or x.shape[1] != np.prod(self.image_shape) or y.shape != (len(x),):
+            if len(x) == 0 or x.shape != (len(x), *self.sample_shape) or y.shape != (len(x),):
                 raise DatasetError(
                     f"{self.name}: x_{split} {x.shape} and y_{split} {y.shape} do not belong together; "
-                    f"expected (n, {np.prod(self.image_shape)}) and (n,)"
+                    f"expected (n, {', '.join(map(str, self.sample_shape))}) and (n,)"
                 )
+            if y.dtype.kind not in "iu":
+                raise DatasetError(f"{self.name}: y_{split} holds {y.dtype}; labels are whole numbers (int64)")
             if y.min() < 0 or y.max() >= len(self.classes):
                 raise DatasetError(
                     f"{self.name}: y_{split} holds labels {y.min()} to {y.max()}; "
@@ -76,7 +92,7 @@ class Dataset:
     @property
     def features(self) -> int:
         """Numbers in one sample."""
-        return self.x_train.shape[1]
+        return prod(self.sample_shape)
 
     @property
     def input_range(self) -> tuple[float, float]:
@@ -84,9 +100,36 @@ class Dataset:
         every = [self.split(split)[0] for split in _SPLITS]
         return float(min(x.min() for x in every)), float(max(x.max() for x in every))
 
+    def subset(self, n: int, seed: int) -> "Dataset":
+        """The same with only `n` training samples, drawn by `seed`; validation and test stay whole.
+
+        A smaller subset of the same seed is a part of a larger one. Raises DatasetError if there are not `n`.
+        """
+        if not 1 <= n <= len(self.x_train):
+            raise DatasetError(f"{self.name} cannot give {n} training samples; choose 1 to {len(self.x_train):,}")
+        chosen = np.random.default_rng(seed).permutation(len(self.x_train))[:n]
+        return replace(self, x_train=self.x_train[chosen], y_train=self.y_train[chosen])
+
+    def flat(self) -> "Dataset":
+        """The same with every sample as one row (n, features), for a network without an idea of space.
+
+        Pictures turn into rows, one line of pixels after another, and belong to the case "mlp" then; rows and
+        sequences are flat already.
+        """
+        if self.case != "cnn":
+            return self
+        flattened = {f"x_{split}": self.split(split)[0].reshape(-1, self.features) for split in _SPLITS}
+        return replace(self, case="mlp", sample_shape=(self.features,), picture=self.sample_shape, **flattened)
+
     def images(self, x: np.ndarray) -> np.ndarray:
-        """Samples (n, features) as pictures (n, *image_shape)."""
-        return np.asarray(x).reshape(-1, *self.image_shape)
+        """Samples of image data as pictures (n, height, width), with an axis of channels only if there are several.
+
+        Raises DatasetError for data that is no pictures.
+        """
+        shape = self.sample_shape if self.case == "cnn" else self.picture
+        if shape is None:
+            raise DatasetError(f"{self.name} holds no pictures; show() draws what it holds")
+        return np.asarray(x).reshape(-1, *(shape[:2] if shape[2] == 1 else shape))
 
     def describe(self) -> str:
         """A few lines to read: sizes, ranges, format, origin."""
@@ -96,11 +139,27 @@ class Dataset:
         return "\n".join(
             (
                 f"{self.name}: {sizes} samples",
-                f"  sample    {self.features} features, a picture of {' × '.join(map(str, self.image_shape))}",
+                f"  sample    {self._sample_in_words()}",
                 f"  values    {low:g} to {high:g}, exact in {self.number} (step {step:g})",
-                f"  classes   {len(self.classes)}: {', '.join(self.classes)}",
+                f"  classes   {len(self.classes)}: {_enumeration(self.classes)}",
                 f"  source    {self.source}",
                 f"  licence   {self.licence}",
                 f"  citation  {self.citation}",
             )
         )
+
+    def _sample_in_words(self) -> str:
+        if self.case == "rnn":
+            return f"a sequence of {self.features} item numbers, the latest last"
+        shape = self.sample_shape if self.case == "cnn" else self.picture
+        if shape is None:
+            return f"{self.features} features in a row"
+        picture = f"a picture of {shape[0]} × {shape[1]} pixels, {shape[2]} channel{'s' if shape[2] > 1 else ''}"
+        return f"{self.features} features, {picture}"
+
+
+def _enumeration(names: tuple[str, ...]) -> str:
+    """All the names, or the first few and the last."""
+    if len(names) <= _CLASSES_TOLD:
+        return ", ".join(names)
+    return f"{', '.join(names[:3])}, … {names[-1]}"

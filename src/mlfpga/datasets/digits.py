@@ -23,11 +23,12 @@ def load_digits(seed: int) -> Dataset:
     pixels, labels = embedded.load_digits(return_X_y=True)
     order = np.random.default_rng(seed).permutation(len(labels))
     # Dividing by a power of two moves the binary point and loses nothing: 0 … 16 becomes 0 … 1 in steps of 1/16.
-    x, y = (pixels[order] / 16).astype(np.float32), labels[order].astype(np.int64)
+    x, y = (pixels[order] / 16).astype(np.float32).reshape(-1, 8, 8, 1), labels[order].astype(np.int64)
     test, validation = slice(0, _TEST), slice(_TEST, _TEST + _VALIDATION)
     train = slice(_TEST + _VALIDATION, None)
     return Dataset(
         name="digits",
+        case="cnn",
         x_train=x[train],
         y_train=y[train],
         x_validation=x[validation],
@@ -35,7 +36,7 @@ def load_digits(seed: int) -> Dataset:
         x_test=x[test],
         y_test=y[test],
         classes=tuple("0123456789"),
-        image_shape=(8, 8),
+        sample_shape=(8, 8, 1),
         # One integer bit: the brightest pixel is exactly 1.
         number="ufixed<8,1>",
         source="scikit-learn's load_digits, the test part of UCI Optical Recognition of Handwritten Digits",

@@ -34,6 +34,7 @@ def load_mnist(seed: int) -> Dataset:
     validation, train = order[:_VALIDATION], order[_VALIDATION:]
     return Dataset(
         name="mnist",
+        case="cnn",
         x_train=_normalised(pixels[train]),
         y_train=labels[train].astype(np.int64),
         x_validation=_normalised(pixels[validation]),
@@ -41,7 +42,7 @@ def load_mnist(seed: int) -> Dataset:
         x_test=_normalised(test_pixels),
         y_test=test_labels.astype(np.int64),
         classes=tuple("0123456789"),
-        image_shape=(28, 28),
+        sample_shape=(28, 28, 1),
         # No integer bit: the brightest pixel is 255/256, and the raw number is the pixel's own byte.
         number="ufixed<8,0>",
         source="MNIST database, IDX files (public mirrors of yann.lecun.com/exdb/mnist)",
@@ -52,4 +53,4 @@ def load_mnist(seed: int) -> Dataset:
 
 def _normalised(pixels: np.ndarray) -> np.ndarray:
     # Dividing by 256 rather than 255 only moves the binary point: a byte stays a byte on its way into the accelerator.
-    return pixels.reshape(len(pixels), -1).astype(np.float32) / np.float32(256)
+    return pixels[..., np.newaxis].astype(np.float32) / np.float32(256)
