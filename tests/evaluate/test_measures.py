@@ -45,7 +45,66 @@ def test_roc_of_one_kind_is_refused(truth):
         evaluate.roc(truth, [0.1, 0.2])
 
 
-@pytest.mark.parametrize("measure", [evaluate.accuracy, evaluate.confusion_matrix])
+def place(logits, label) -> int:
+    """By sorting: descending logits, and the class's own index where they are equal."""
+    return sorted(range(len(logits)), key=lambda c: (-logits[c], c)).index(label) + 1
+
+
+@pytest.mark.host
+@pytest.mark.parametrize("k", [1, 2, 5, 11])
+def test_top_k_is_scikit_learns(k):
+    from sklearn.metrics import top_k_accuracy_score
+
+    logits, labels = RNG.normal(size=(300, 12)), RNG.integers(0, 12, 300)
+    theirs = top_k_accuracy_score(labels, logits, k=k, labels=range(12))
+    assert evaluate.top_k(logits, labels, k) == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("levels", [1, 2, 5, 10**9])
+def test_top_k_and_mrr_are_the_sorted_order_with_and_without_ties(levels):
+    logits, labels = RNG.integers(0, levels, (400, 12)), RNG.integers(0, 12, 400)
+    places = [place(row, label) for row, label in zip(logits.tolist(), labels.tolist(), strict=True)]
+    for k in (1, 3, 10, 12):
+        assert evaluate.top_k(logits, labels, k) == pytest.approx(np.mean([p <= k for p in places]))
+        assert evaluate.mrr(logits, labels, k) == pytest.approx(np.mean([1 / p if p <= k else 0 for p in places]))
+    assert evaluate.top_k(logits, labels, 1) == evaluate.accuracy(logits, labels)
+
+
+def test_mrr_by_hand():
+    # Places 1, 3 and 2: of the equal logits in the last row, the first class comes first.
+    logits, labels = [[9, 1, 0], [1, 2, 3], [0, 7, 7]], [0, 0, 2]
+    assert evaluate.mrr(logits, labels, k=3) == pytest.approx((1 + 1 / 3 + 1 / 2) / 3)
+    assert evaluate.mrr(logits, labels, k=2) == pytest.approx((1 + 0 + 1 / 2) / 3)
+
+
+def test_ranking_tells_the_usual_four():
+    logits, labels = RNG.normal(size=(200, 30)), RNG.integers(0, 30, 200)
+    assert evaluate.ranking(logits, labels) == {
+        "top_1": evaluate.top_k(logits, labels, 1),
+        "top_5": evaluate.top_k(logits, labels, 5),
+        "top_10": evaluate.top_k(logits, labels, 10),
+        "mrr_10": evaluate.mrr(logits, labels, 10),
+    }
+
+
+@pytest.mark.parametrize("k", [0, -1, 4])
+@pytest.mark.parametrize("measure", [evaluate.top_k, evaluate.mrr])
+def test_a_k_that_there_is_not_is_refused(measure, k):
+    with pytest.raises(ValueError) as error:
+        measure(np.zeros((2, 3)), [0, 1], k)
+    assert str(error.value) == f"k is {k}, and there are 3 classes; choose 1 to 3"
+
+
+@pytest.mark.parametrize("measure", [evaluate.accuracy, lambda x, y: evaluate.top_k(x, y, 1), evaluate.mrr])
+def test_nan_is_refused(measure):
+    logits = np.zeros((2, 10))
+    logits[1, 3] = np.nan
+    with pytest.raises(ValueError) as error:
+        measure(logits, [0, 1])
+    assert str(error.value) == "1 logits are NaN, which has no place in an order; train anew"
+
+
+@pytest.mark.parametrize("measure", [evaluate.accuracy, evaluate.confusion_matrix, evaluate.ranking])
 def test_what_does_not_fit_is_refused(measure):
     with pytest.raises(ValueError, match=r"logits \(3, 2\) and labels \(2,\) do not fit"):
         measure(np.zeros((3, 2)), [0, 1])

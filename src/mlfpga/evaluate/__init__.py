@@ -5,7 +5,7 @@ last line of a cell, keep it with `savefig`), with labelled axes and marks that 
 """
 
 from mlfpga.evaluate.hardware import plot_agreement, plot_ranges, plot_reuse
-from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, roc, softmax
+from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, mrr, ranking, roc, softmax, top_k
 from mlfpga.evaluate.plots import (
     plot_confusion,
     plot_curves,
@@ -24,6 +24,7 @@ __all__ = [
     "comparison_table",
     "confusion_matrix",
     "figure",
+    "mrr",
     "plot_agreement",
     "plot_confusion",
     "plot_curves",
@@ -33,7 +34,9 @@ __all__ = [
     "plot_roc",
     "plot_sizes",
     "plot_tradeoff",
+    "ranking",
     "roc",
     "series_style",
     "softmax",
+    "top_k",
 ]

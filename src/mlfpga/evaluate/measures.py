@@ -17,6 +17,36 @@ def accuracy(logits, labels) -> float:
     return float(np.mean(logits.argmax(axis=-1) == labels))
 
 
+def top_k(logits, labels, k: int) -> float:
+    """The fraction of samples whose label is among the k largest logits: a recommender that shows k items.
+
+    Of equal logits the class with the smaller index counts as larger, as in `accuracy`, so top_k with k = 1 is the
+    accuracy. Raises ValueError if the shapes do not fit and for a k outside 1 … classes.
+    """
+    logits, labels = _checked(logits, labels)
+    _check_k(k, logits.shape[1])
+    return float(np.mean(_places(logits, labels) <= k))
+
+
+def mrr(logits, labels, k: int = 10) -> float:
+    """Mean reciprocal rank, 0 … 1: the mean of 1 / place of the label when the classes are ordered by their logits.
+
+    A label beyond place k counts 0: the user does not see it. Equal logits and errors as in `top_k`.
+    """
+    logits, labels = _checked(logits, labels)
+    _check_k(k, logits.shape[1])
+    places = _places(logits, labels)
+    return float(np.mean(np.where(places <= k, 1 / places, 0.0)))
+
+
+def ranking(logits, labels) -> dict[str, float]:
+    """What is usually told of a recommender: top_1, top_5, top_10 (see `top_k`) and mrr_10 (see `mrr`).
+
+    Raises ValueError as they do; there must be 10 classes at least.
+    """
+    return {**{f"top_{k}": top_k(logits, labels, k) for k in (1, 5, 10)}, "mrr_10": mrr(logits, labels, 10)}
+
+
 def confusion_matrix(logits, labels) -> np.ndarray:
     """Counts (classes, classes), int64: row = true class, column = predicted class.
 
@@ -52,6 +82,18 @@ def auc(false_positive_rate, true_positive_rate) -> float:
     return float(np.trapz(true_positive_rate, false_positive_rate))
 
 
+def _places(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """The place (n,) of each sample's label, 1 for the largest logit; of equal logits the first class comes first."""
+    own = logits[np.arange(len(labels)), labels][:, None]
+    equal_before = (logits == own) & (np.arange(logits.shape[1]) < labels[:, None])
+    return 1 + ((logits > own) | equal_before).sum(axis=1)
+
+
+def _check_k(k: int, classes: int) -> None:
+    if not 1 <= k <= classes:
+        raise ValueError(f"k is {k}, and there are {classes} classes; choose 1 to {classes}")
+
+
 def _checked(logits, labels) -> tuple[np.ndarray, np.ndarray]:
     logits, labels = np.asarray(logits), np.asarray(labels)
     if logits.ndim != 2 or labels.shape != (len(logits),) or not len(labels):
@@ -61,4 +103,6 @@ def _checked(logits, labels) -> tuple[np.ndarray, np.ndarray]:
             f"labels {labels.min()} to {labels.max()} do not fit {logits.shape[1]} classes; "
             f"expected 0 to {logits.shape[1] - 1}"
         )
+    if np.isnan(logits).any():
+        raise ValueError(f"{int(np.isnan(logits).sum())} logits are NaN, which has no place in an order; train anew")
     return logits, labels
