@@ -13,9 +13,10 @@ from mlfpga.datasets.dataset import Dataset, DatasetError
 from mlfpga.datasets.digits import load_digits
 from mlfpga.datasets.mnist import load_mnist
 
-__all__ = ["Dataset", "DatasetError", "check_name", "load", "names"]
+__all__ = ["Dataset", "DatasetError", "case_of", "check_name", "load", "names"]
 
 _LOADERS: dict[str, Callable[[int], Dataset]] = {"digits": load_digits, "mnist": load_mnist}
+_CASES = {"digits": "cnn", "mnist": "cnn"}
 
 
 def names() -> list[str]:
@@ -28,6 +29,11 @@ def check_name(name: str) -> str:
     if name not in _LOADERS:
         raise DatasetError(f"there is no dataset called {name!r}; choose one of {', '.join(names())}")
     return name
+
+
+def case_of(name: str) -> str:
+    """The case study a dataset belongs to: "mlp" (pulses), "cnn" (images) or "rnn" (sequences). Loads nothing."""
+    return _CASES[check_name(name)]
 
 
 def load(name: str, seed: int = 2024) -> Dataset:
