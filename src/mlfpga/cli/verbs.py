@@ -12,6 +12,8 @@ class InputError(Exception):
     """A file that a verb was given and cannot use; the exit code is 1."""
 
 
+ALL = "all"
+
 Work = Callable[[argparse.Namespace], int | None]
 
 
@@ -34,9 +36,21 @@ def add_group(verbs, name: str, summary: str, examples: str = ""):
     return add_verb(verbs, name, summary, examples=examples).add_subparsers(metavar="ACTION", required=True)
 
 
-def add_dataset(verb: argparse.ArgumentParser) -> None:
-    """The option that chooses the dataset, with the same default as in the labs."""
-    verb.add_argument("--dataset", help="digits or mnist (default: MLFPGA_DATASET, else digits)")
+def add_dataset(verb: argparse.ArgumentParser, several: bool = False) -> None:
+    """The option that chooses the dataset, with the same default as in the labs; `several`: it may be `all`."""
+    names = "digits, mnist, pulses, recommender or another"
+    default = "default: MLFPGA_DATASET, else digits"
+    more = "; all: one dataset for each of the three cases, none of which needs a network" if several else ""
+    verb.add_argument("--dataset", metavar="NAME", help=f"{names} ({default}){more}")
+
+
+def datasets_of(chosen: argparse.Namespace) -> list[str]:
+    """As `dataset_of`, for verbs that serve several: `all` is the dataset of each case that needs no network."""
+    from mlfpga import course
+
+    if course.workspace(chosen.dataset).dataset == ALL:
+        return list(course.DEFAULTS.values())
+    return [dataset_of(chosen)]
 
 
 def dataset_of(chosen: argparse.Namespace) -> str:

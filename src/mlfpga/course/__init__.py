@@ -4,7 +4,7 @@ A lab asks for what it needs and hands on what it made:
 
     from mlfpga import course
 
-    here = course.workspace()
+    here = course.workspace()                             # in a lab for one case: workspace(case="cnn")
     model_file = here.need("training") / "model.h5"       # runs lab 01 first if it was never run
     with here.publish("compression", accuracy=0.97) as folder:
         model.save(folder / "model.h5")                    # the stage appears whole, or not at all
@@ -12,8 +12,8 @@ A lab asks for what it needs and hands on what it made:
 Importing this room is light; notebooks are executed by the modules that `need` loads when it has to.
 """
 
-from mlfpga.course.stages import STAGES, Stage, StageError, stage
+from mlfpga.course.stages import DEFAULTS, Stage, StageError, case_of, stage, stages_of
 from mlfpga.course.workspace import Workspace, workspace
 from mlfpga.exercises import check
 
-__all__ = ["STAGES", "Stage", "StageError", "Workspace", "check", "stage", "workspace"]
+__all__ = ["DEFAULTS", "Stage", "StageError", "Workspace", "case_of", "check", "stage", "stages_of", "workspace"]

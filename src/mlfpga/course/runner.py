@@ -18,8 +18,10 @@ from pathlib import Path
 from mlfpga.artifacts import ArtifactError, build_root, content_key, course_root, writing, writing_folder
 from mlfpga.course import notebooks
 from mlfpga.course.progress import Progress, Silent
-from mlfpga.course.stages import STAGES, Stage, StageError, digest, seal, stage_folder, stale_because
+from mlfpga.course.release import MARK as RELEASE_MARK
+from mlfpga.course.stages import NAMES, Stage, StageError, digest, seal, stage_folder, stages_of, stale_because
 from mlfpga.course.stages import stage as stage_named
+from mlfpga.exercises import STRICT
 
 # A notebook that finds one of these does more than it does without.
 OPTIONAL_TOOLS = ("vitis-run", "vitis_hls", "vivado")
@@ -38,7 +40,7 @@ def run(dataset: str, names: list[str] | None = None, fresh: bool = False, progr
     goes on where this one stopped.
     """
     progress = progress or Progress(sys.stdout)
-    chosen = [stage for stage in STAGES if names is None or stage.name in names]
+    chosen = [stage for stage in stages_of(dataset) if names is None or stage.name in names]
     with _alone(dataset, progress):
         _sweep(build_root() / dataset)
         for position, stage in enumerate(chosen, start=1):
@@ -75,6 +77,8 @@ def make_stage(stage: Stage, dataset: str, progress: Progress | None = None) -> 
         "MLFPGA_DATASET": dataset,
         "MLFPGA_HEADLESS": "1",
         "MLFPGA_MAKING": ",".join([*making, stage.name]),
+        # Solutions must pass the checks of their exercises; what a student tried is told and stops nothing.
+        "MLFPGA_CHECKS": "" if (course_root() / RELEASE_MARK).exists() else STRICT,
     }
     before = time.time()
     if stage.name == "board":
@@ -87,7 +91,7 @@ def make_stage(stage: Stage, dataset: str, progress: Progress | None = None) -> 
         outcome = _failed(outcome, f"it ended without publishing; it must end with `here.publish({stage.name!r}, …)`")
     if outcome.failure is not None:
         progress.failed(outcome.seconds)
-        shown = _relative(build_root() / "labs" / f"{stage.label}.html")
+        shown = _relative(shown_notebook(dataset, stage).with_suffix(".html"))
         raise StageError(f"{stage.notebook}: {outcome.failure} (the notebook as far as it came: {shown})")
     _write_record(stage, dataset, outcome)
     progress.done(outcome.seconds)
@@ -123,6 +127,11 @@ def executed_notebook(dataset: str, stage: Stage) -> Path:
     return build_root() / dataset / "labs" / f"{stage.label}.ipynb"
 
 
+def shown_notebook(dataset: str, stage: Stage) -> Path:
+    """Where `build/labs/`, which shows the notebooks of all datasets side by side, has a copy of it."""
+    return build_root() / "labs" / f"{dataset}_{stage.label}.ipynb"
+
+
 @contextmanager
 def _alone(dataset: str, progress: Progress) -> Iterator[None]:
     """Wait until no other run of this dataset is under way, and keep others waiting meanwhile."""
@@ -139,8 +148,8 @@ def _alone(dataset: str, progress: Progress) -> Iterator[None]:
 
 def _sweep(folder: Path) -> None:
     """Remove what runs that were killed outright left half-written. Recent leftovers may be at work in JupyterLab."""
-    for stage in STAGES:
-        for left in folder.glob(f".{stage.name}.*"):
+    for name in NAMES:
+        for left in folder.glob(f".{name}.*"):
             if time.time() - left.stat().st_mtime > LEFTOVER_SECONDS:
                 shutil.rmtree(left, ignore_errors=True)
 
@@ -158,7 +167,7 @@ def _run_on_board(stage: Stage, dataset: str, environment: dict, progress: Progr
     """
     bundle = stage_folder(dataset, "bundle")
     if digest(dataset, "bundle") is None or stale_because(dataset, "bundle"):
-        made_by = stage_named("bundle")
+        made_by = stage_named(dataset, "bundle")
         progress.waiting(f"the board needs a bundle: running {made_by.notebook} first (usually {made_by.usually})")
         make_stage(made_by, dataset)
     used = digest(dataset, "bundle")
@@ -210,11 +219,9 @@ def _keep(stage: Stage, dataset: str, outcome: notebooks.Outcome) -> None:
 
 
 def _copy_to_shown(dataset: str, stage: Stage) -> None:
-    """`build/labs/` shows the dataset that was run last."""
     for suffix in (".ipynb", ".html"):
-        source = executed_notebook(dataset, stage).with_suffix(suffix)
-        with writing(build_root() / "labs" / source.name) as temporary:
-            shutil.copyfile(source, temporary)
+        with writing(shown_notebook(dataset, stage).with_suffix(suffix)) as temporary:
+            shutil.copyfile(executed_notebook(dataset, stage).with_suffix(suffix), temporary)
 
 
 def _write_record(stage: Stage, dataset: str, outcome: notebooks.Outcome) -> None:

@@ -2,6 +2,26 @@
 
 A stage is a folder `build/<dataset>/<stage>/` with whatever its notebook made, `metrics.json`, and `stage.json`, its
 record: which files belong to it, one digest over their content, and the digests of the earlier stages it was made from.
+
+Which notebook trains depends on the case that the dataset belongs to; all later notebooks serve every case.
+
+What a stage's metrics are called, where the report, the figures and later labs look for them. Shares are 0 … 1. All
+are measured on the whole test split; in the case rnn `accuracy` is the share of first places and equals `top_1`.
+
+    training      accuracy; parameters; weights (all kernel weights: embedding tables and recurrent kernels too, biases
+                  not); classes and confusion up to some twenty classes; rnn: top_1, top_5, top_10, mrr_10
+    quantization  table: the rows of `compress.compare`
+    pruning       table
+    distillation  table
+    compression   accuracy, weights, weight_bits and activation_bits (the widest), sparsity (share of `weights` that
+                  are zero), winner (its name in the table), table; confusion as above;
+                  rnn: top_1, top_5, top_10, mrr_10
+    accelerator   accuracy, agreement_with_keras (share of samples with the same answer), estimate (a dict: the
+                  estimated cycles and resources); confusion as above; rnn: top_1, top_5, top_10, mrr_10
+    overlay       origin ("dry run", or the Vivado that built it)
+    bundle        samples, size_bytes
+    board         results.json of deploy.ipynb: accuracy, words_equal, words_compared, virtual, latency_ms,
+                  throughput_per_s; rnn: top_1, top_5, top_10, mrr_10
 """
 
 import json
@@ -28,28 +48,61 @@ class Stage:
 
     name: str
     notebook: str  # relative to the checkout
-    label: str  # the name of the executed notebook in build/labs/, sorted in the order of the course
+    label: str  # names the executed notebook; sorted in the order of the course
     makes: str  # finishes the sentence "this notebook makes …"
     usually: str  # how long it takes on a laptop, in words
     needs: tuple[str, ...] = ()
     kernel: str = HOST_KERNEL
 
 
-STAGES: tuple[Stage, ...] = (
-    Stage(
+# The cases of the course, and the dataset that stands for each where none is chosen: these three need no network.
+DEFAULTS = {"mlp": "pulses-generated", "cnn": "digits", "rnn": "recommender-generated"}
+
+
+def _training(notebook: str, what: str) -> Stage:
+    return Stage(
         name="training",
-        notebook="labs/lab01_training/01_mlp.ipynb",
-        label="lab01_01_mlp",
-        makes="the trained model",
+        notebook=f"labs/lab01_training/{notebook}.ipynb",
+        label=f"lab01_{notebook}",
+        makes=f"the trained {what}",
         usually="about a minute",
+    )
+
+
+_TRAINING = {"mlp": _training("01_mlp", "MLP"), "cnn": _training("02_cnn", "CNN"), "rnn": _training("03_rnn", "RNN")}
+
+_AFTER_TRAINING = (
+    Stage(
+        name="quantization",
+        notebook="labs/lab02_compression/01_quantization.ipynb",
+        label="lab02_01_quantization",
+        makes="the quantized model",
+        usually="about a minute",
+        needs=("training",),
+    ),
+    Stage(
+        name="pruning",
+        notebook="labs/lab02_compression/02_pruning.ipynb",
+        label="lab02_02_pruning",
+        makes="the pruned models",
+        usually="about a minute",
+        needs=("training",),
+    ),
+    Stage(
+        name="distillation",
+        notebook="labs/lab02_compression/03_distillation.ipynb",
+        label="lab02_03_distillation",
+        makes="the teacher and its student",
+        usually="about a minute",
+        needs=("training",),
     ),
     Stage(
         name="compression",
-        notebook="labs/lab02_compression/01_compression.ipynb",
-        label="lab02_01_compression",
+        notebook="labs/lab02_compression/04_together.ipynb",
+        label="lab02_04_together",
         makes="the compressed model",
-        usually="one to three minutes",
-        needs=("training",),
+        usually="about a minute",
+        needs=("training", "quantization", "pruning", "distillation"),
     ),
     Stage(
         name="accelerator",
@@ -86,18 +139,39 @@ STAGES: tuple[Stage, ...] = (
     ),
 )
 
+NAMES = ("training", *(stage.name for stage in _AFTER_TRAINING))
 
-def stage(name: str) -> Stage:
-    """The stage of that name. Raises StageError for an unknown one."""
-    for candidate in STAGES:
-        if candidate.name == name:
-            return candidate
-    raise StageError(f"there is no stage {name!r}; choose one of {', '.join(s.name for s in STAGES)}")
+
+def case_of(dataset: str) -> str:
+    """The case a dataset belongs to: "mlp" (pulses), "cnn" (images) or "rnn" (sequences).
+
+    Raises DatasetError for an unknown dataset.
+    """
+    from mlfpga import datasets  # brings NumPy, which the command line's help can do without
+
+    return datasets.case_of(dataset)
+
+
+def stages_of(dataset: str) -> tuple[Stage, ...]:
+    """The stages of a dataset, in order."""
+    return (_TRAINING[case_of(dataset)], *_AFTER_TRAINING)
+
+
+def stage(dataset: str, name: str) -> Stage:
+    """A dataset's stage of that name. Raises StageError for an unknown one."""
+    return stages_of(dataset)[NAMES.index(check_name(name))]
+
+
+def check_name(name: str) -> str:
+    """`name`, if a stage is called so; else StageError."""
+    if name not in NAMES:
+        raise StageError(f"there is no stage {name!r}; choose one of {', '.join(NAMES)}")
+    return name
 
 
 def stage_folder(dataset: str, name: str) -> Path:
     """Where a stage of this dataset lives, finished or not."""
-    return build_root() / dataset / stage(name).name
+    return build_root() / dataset / check_name(name)
 
 
 def seal(folder: Path, name: str, dataset: str, metrics: dict[str, Any], upstream: dict[str, str]) -> None:

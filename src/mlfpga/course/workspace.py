@@ -10,14 +10,42 @@ from pathlib import Path
 from typing import Any
 
 from mlfpga.artifacts import build_root, course_root, writing_folder
-from mlfpga.course.stages import METRICS, StageError, digest, seal, stage, stage_folder, stale_because
+from mlfpga.course.stages import (
+    DEFAULTS,
+    METRICS,
+    StageError,
+    case_of,
+    digest,
+    seal,
+    stage,
+    stage_folder,
+    stale_because,
+)
 
 DEFAULT_DATASET = "digits"
 
 
-def workspace(dataset: str | None = None) -> "Workspace":
-    """The workspace of a dataset: the one named, else `MLFPGA_DATASET`, else `digits`."""
-    return Workspace(dataset or os.environ.get("MLFPGA_DATASET") or DEFAULT_DATASET)
+def workspace(dataset: str | None = None, case: str | None = None) -> "Workspace":
+    """The workspace of a dataset: the one named, else `MLFPGA_DATASET`, else `digits`.
+
+    A lab that serves one case alone ("mlp", "cnn" or "rnn") names it. A dataset of another case in `MLFPGA_DATASET` is
+    then no choice for it: it takes its case's own and says so. Raises StageError for an unknown case, and for a dataset
+    that is named and belongs to another case.
+    """
+    chosen = os.environ.get("MLFPGA_DATASET")
+    if case is None:
+        return Workspace(dataset or chosen or DEFAULT_DATASET)
+    if case not in DEFAULTS:
+        raise StageError(f"there is no case {case!r}; choose one of {', '.join(DEFAULTS)}")
+    if dataset is not None and case_of(dataset) != case:
+        raise StageError(f"{dataset} is a dataset of the case {case_of(dataset)}, not {case}; {DEFAULTS[case]} is one")
+    if dataset is None and chosen and case_of(chosen) == case:
+        dataset = chosen
+    if dataset is None:
+        dataset = DEFAULTS[case]
+        why = f"{chosen}, which MLFPGA_DATASET names, is for another notebook" if chosen else "none was chosen"
+        print(f"This notebook works on {dataset} ({why}).")
+    return Workspace(dataset)
 
 
 class Workspace:
@@ -33,6 +61,11 @@ class Workspace:
         self.dataset = dataset
         self._used: dict[str, str] = {}
 
+    @property
+    def case(self) -> str:
+        """The case of the dataset: "mlp", "cnn" or "rnn"."""
+        return case_of(self.dataset)
+
     def __repr__(self) -> str:
         return f"Workspace({self.dataset!r})"
 
@@ -42,7 +75,6 @@ class Workspace:
         A stage made from an earlier version of the stages before it is stale: a headless run remakes it, a person at
         the keyboard is told and decides. Raises StageError if the notebook fails.
         """
-        wanted = stage(name)
         changed = stale_because(self.dataset, name)
         if digest(self.dataset, name) is None:
             self._make(name, f"There is no {name} stage for {self.dataset} yet")
@@ -51,7 +83,7 @@ class Workspace:
         elif changed:
             print(
                 f"Note: the {name} stage was made from another version of {changed}. It is used as it is; "
-                f"to bring it up to date run {wanted.notebook} again."
+                f"to bring it up to date run {stage(self.dataset, name).notebook} again."
             )
         self._used[name] = digest(self.dataset, name)
         return stage_folder(self.dataset, name)
@@ -80,7 +112,7 @@ class Workspace:
     def _make(self, name: str, reason: str) -> None:
         from mlfpga.course.runner import make_stage  # brings nbclient, which only a run needs
 
-        wanted = stage(name)
+        wanted = stage(self.dataset, name)
         where = course_root() / wanted.notebook
         if not where.is_file():
             raise StageError(f"the {name} stage is made by {wanted.notebook}, which is not in {course_root()}")
