@@ -32,13 +32,34 @@ def test_l2_adds_the_squared_weights_to_the_loss_and_leaves_biases_alone():
     assert models.mlp(5, 3, hidden=(4,)).losses == []
 
 
+def test_samples_with_several_axes_are_flattened_first():
+    deep, flat = models.mlp((2, 3, 4), 3, hidden=(4,)), models.mlp(24, 3, hidden=(4,))
+    assert [layer.name for layer in deep.layers] == ["features", "flatten", "dense_1", "relu_1", "logits"]
+    flat.set_weights(deep.get_weights())
+    x = np.random.default_rng(3).normal(size=(5, 2, 3, 4)).astype(np.float32)
+    assert np.allclose(models.logits(deep, x), models.logits(flat, x.reshape(5, 24)), atol=1e-6)
+
+
+def test_normalising_brings_every_feature_to_mean_0_and_deviation_1():
+    from tensorflow import keras
+
+    model = models.mlp(3, 2, hidden=(), normalise=True)
+    first = model.get_layer("batchnorm_input")
+    first.set_weights([np.ones(3), np.zeros(3), np.array([1, 2, 3]), np.array([4, 9, 16])])
+    x = np.array([[3.0, -1.0, 3.0]], dtype=np.float32)
+    normalised = keras.Model(model.input, first.output)(x).numpy()
+    assert np.allclose(normalised, [[1, -1, 0]], atol=1e-3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (dict(features=0, classes=3), "features is 0; choose 1 or more"),
-        (dict(features=5, classes=3, hidden=(4, 0)), "hidden width is 0; choose 1 or more"),
-        (dict(features=5, classes=3, l2=-1), "l2 is -1; choose 0 or more"),
-        (dict(features=5, classes=3, dropout=1.0), "dropout is 1.0; choose 0 or more and less than 1"),
+        (dict(input_shape=(4, 0), classes=3), "features is 0; choose a whole number, 1 or more"),
+        (dict(input_shape=(), classes=3), "a sample of shape () has no features; give their number"),
+        (dict(input_shape=0, classes=3), "features is 0; choose a whole number, 1 or more"),
+        (dict(input_shape=5, classes=3, hidden=(4, 0)), "hidden width is 0; choose a whole number, 1 or more"),
+        (dict(input_shape=5, classes=3, l2=-1), "l2 is -1; choose 0 or more"),
+        (dict(input_shape=5, classes=3, dropout=1.0), "dropout is 1.0; choose 0 or more and less than 1"),
     ],
 )
 def test_impossible_networks_are_refused(arguments, message):

@@ -20,6 +20,26 @@ def test_a_model_comes_back_equal_and_without_warnings(tmp_path):
     assert [layer.name for layer in back.layers] == [layer.name for layer in model.layers]
 
 
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: models.cnn((8, 8, 1), 3, (4,), pool=2, dense=(5,), dropout=0.2, l2=0.01),
+        *(lambda kind=kind: models.rnn(5, 7, 6, kind, 3, 4) for kind in ("simple_rnn", "gru", "lstm")),
+        lambda: models.mlp((4, 2), 3, hidden=(4,), normalise=True),
+    ],
+)
+def test_models_of_every_case_come_back_equal(build, tmp_path):
+    model = build()
+    random = np.random.default_rng(1)
+    model.set_weights([np.abs(random.normal(size=w.shape)) + 0.1 for w in model.get_weights()])
+    models.save(model, tmp_path / "model.h5")
+    back = models.load(tmp_path / "model.h5")
+    x = random.integers(0, 7, (9, *model.input_shape[1:])).astype(np.float32)
+    assert np.array_equal(models.logits(back, x), models.logits(model, x))
+    assert [type(layer) for layer in back.layers] == [type(layer) for layer in model.layers]
+    assert [layer.name for layer in back.layers] == [layer.name for layer in model.layers]
+
+
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(models.ModelError, match="model.keras must end in .h5"):
         models.save(models.mlp(2, 2), tmp_path / "model.keras")

@@ -6,7 +6,7 @@ from tensorflow import keras
 
 from mlfpga.artifacts import writing
 from mlfpga.models.copying import copy_model, quiet_serialization
-from mlfpga.models.mlp import ModelError
+from mlfpga.models.errors import ModelError
 
 
 def save(model: keras.Model, path: Path | str) -> None:
