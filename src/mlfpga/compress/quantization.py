@@ -1,48 +1,81 @@
-"""Quantization-aware training with QKeras: the network trains with the numbers that the hardware will have.
+"""Quantization: the network computes with the numbers that the hardware will have.
 
-`quantize` replaces each layer by its QKeras twin. In the forward pass a twin rounds weights and activations to fixed
-point; in the backward pass the gradient ignores the rounding (the straight-through estimator, Bengio et al., 2013), so
-training finds weights that work *after* rounding.
+`quantize` replaces each layer by a twin that rounds its weights and activations to fixed point. Used as it is, that is
+*post-training quantization*: measure the ranges, round, done. Trained further, it is *quantization-aware training*: in
+the forward pass a twin rounds; in the backward pass the gradient ignores the rounding (the straight-through estimator,
+Bengio et al., 2013), so training finds weights that work *after* rounding.
 
-All scales are powers of two (`alpha=1`): what QKeras computes in floating point, hardware repeats exactly in integers.
+The twins of dense and convolutional layers are QKeras's; those of recurrent layers and embeddings are in `rounded`.
+All scales are powers of two (`alpha=1`): what is computed here in floating point, hardware repeats exactly in integers.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from math import ceil, log2
 
 import numpy as np
-from qkeras import QActivation, QConv1D, QConv2D, QDense, quantized_bits, quantized_relu
+from qkeras import QActivation, QConv1D, QConv2D, QDense, QDepthwiseConv2D, quantized_bits, quantized_relu
 from tensorflow import keras
 
+from mlfpga.compress import rounded
 from mlfpga.compress.errors import CompressError
 from mlfpga.models import copy_model
 
-_MAXIMUM_BITS = 32
-# Each layer with weights: its QKeras twin, and the part of its configuration that the twin keeps.
+_WEIGHT_BITS = (2, 32)
+_ACTIVATION_BITS = (1, 31)  # at 32, QKeras's quantized_relu computes 2^32 in a 32-bit integer, and gives NaN
+# Each layer that QKeras has a twin for, and the part of its configuration that the twin keeps.
 _CONVOLUTION = ("filters", "kernel_size", "strides", "padding", "dilation_rate", "use_bias", "name")
 _TWINS = {
     keras.layers.Dense: (QDense, ("units", "use_bias", "name")),
     keras.layers.Conv1D: (QConv1D, _CONVOLUTION),
     keras.layers.Conv2D: (QConv2D, _CONVOLUTION),
+    keras.layers.DepthwiseConv2D: (QDepthwiseConv2D, ("depth_multiplier", *_CONVOLUTION[1:])),
 }
-# Layers that only move values around, or act in training alone: nothing to quantize.
+# The weights of each layer, in the order of `get_weights`: a field of `Ranges`, and Keras's name.
+_KERNEL, _RECURRENT, _BIAS = ("weight", "kernel"), ("recurrent", "recurrent_kernel"), ("bias", "bias")
+_WEIGHTS = {
+    **{layer: (_KERNEL, _BIAS) for layer in _TWINS},
+    keras.layers.SimpleRNN: (_KERNEL, _RECURRENT, _BIAS),
+    keras.layers.GRU: (_KERNEL, _RECURRENT, _BIAS),
+    keras.layers.LSTM: (_KERNEL, _RECURRENT, _BIAS),
+    keras.layers.Embedding: (("weight", "embeddings"),),
+}
+# Layers that move values around, add or average them, or act in training alone: they have no numbers to round.
 _UNCHANGED = (
     keras.layers.InputLayer,
+    keras.layers.Add,
+    keras.layers.AveragePooling1D,
+    keras.layers.AveragePooling2D,
+    keras.layers.Concatenate,
     keras.layers.Dropout,
     keras.layers.Flatten,
-    keras.layers.Reshape,
+    keras.layers.GlobalAveragePooling1D,
+    keras.layers.GlobalAveragePooling2D,
+    keras.layers.GlobalMaxPooling1D,
+    keras.layers.GlobalMaxPooling2D,
     keras.layers.MaxPooling1D,
     keras.layers.MaxPooling2D,
+    keras.layers.Reshape,
+    keras.layers.ZeroPadding1D,
+    keras.layers.ZeroPadding2D,
 )
+Widths = int | Mapping[str, int | None]
 
 
 @dataclass(frozen=True)
 class Ranges:
-    """How large a layer's numbers are, in absolute value; None for what the layer does not have."""
+    """How large a layer's numbers are, in absolute value; None for what the layer does not have.
+
+    weight      of its kernel, or of an embedding's table
+    bias        of its bias
+    activation  of its ReLU
+    recurrent   of a recurrent layer's recurrent kernel, which the state is multiplied by
+    """
 
     weight: float | None = None
     bias: float | None = None
     activation: float | None = None
+    recurrent: float | None = None
 
 
 def ranges(model: keras.Model, x: np.ndarray, coverage: float = 99.9) -> dict[str, Ranges]:
@@ -50,10 +83,14 @@ def ranges(model: keras.Model, x: np.ndarray, coverage: float = 99.9) -> dict[st
 
     `x` (n, *input shape) should look like the training data; a few thousand samples are plenty. Not the maximum for
     activations, because one stray value in a million would cost every other value a bit. Raises CompressError if `x`
-    holds NaN or infinities, or does not fit the model's input.
+    holds NaN or infinities or does not fit the model's input, and if a weight or an activation is not finite.
     """
     x = np.asarray(x)
-    if x.shape[1:] != tuple(model.input_shape[1:]) or not len(x):
+    expected = model.input_shape[1:]
+    fits = x.ndim == len(expected) + 1 and all(
+        size in (None, given) for size, given in zip(expected, x.shape[1:], strict=True)
+    )
+    if not fits or not len(x):
         raise CompressError(
             f"calibration data has shape {x.shape}; {model.name} takes (n, {_shape(model.input_shape)})"
         )
@@ -64,14 +101,22 @@ def ranges(model: keras.Model, x: np.ndarray, coverage: float = 99.9) -> dict[st
     rectified = {layer.name: layer.output for layer in model.layers if _has_relu(layer)}
     activations = keras.Model(model.input, rectified).predict(x, verbose=0) if rectified else {}
     for layer in model.layers:
-        weights = [np.abs(w).max() for w in layer.get_weights()] if type(layer) in _TWINS else []
+        weights = layer.get_weights() if type(layer) in _WEIGHTS else []
         activation = activations.get(layer.name)
-        if weights or activation is not None:
-            found[layer.name] = Ranges(
-                weight=float(weights[0]) if weights else None,
-                bias=float(weights[1]) if len(weights) > 1 else None,
-                activation=None if activation is None else float(np.percentile(activation, coverage)),
-            )
+        for what, values in (("weight", weights), ("activation", [] if activation is None else [activation])):
+            if not all(np.isfinite(value).all() for value in values):
+                raise CompressError(
+                    f"layer {layer.name}: a {what} is NaN or infinite; train the model again, with a lower learning "
+                    "rate"
+                )
+        largest = {
+            part: float(np.abs(value).max())
+            for (part, _), value in zip(_WEIGHTS.get(type(layer), ()), weights, strict=False)
+        }
+        if activation is not None:
+            largest["activation"] = float(np.percentile(activation, coverage))
+        if largest:
+            found[layer.name] = Ranges(**largest)
     return found
 
 
@@ -83,78 +128,79 @@ def integer_bits(largest: float) -> int:
 
 
 def quantize(
-    model: keras.Model, found: dict[str, Ranges], weight_bits: int = 8, activation_bits: int = 8
+    model: keras.Model, found: dict[str, Ranges], weight_bits: Widths = 8, activation_bits: Widths = 8
 ) -> keras.Model:
-    """A QKeras copy of `model`, uncompiled, starting from the same weights; layers keep their names.
+    """A copy of `model` that rounds, uncompiled, starting from the same weights; layers keep their names.
 
-    Weights and biases become `quantized_bits(weight_bits, i, alpha=1)` (sign included in the bits), every ReLU a
-    `quantized_relu(activation_bits, i)` (no sign), with i from `found` (see `ranges`, `integer_bits`). The logits stay
-    as they come out of the last sum. Raises CompressError for bit widths outside 1 … 32 (weights: 2 … 32, they have a
-    sign), for a layer without a quantized twin, and for a range that needs more integer bits than there are bits.
+    found            the ranges of this model's numbers, from `ranges`
+    weight_bits      of all kernels, tables and biases, sign included: 2 … 32
+    activation_bits  of all ReLUs, which have no sign: 1 … 31
+
+    Each width is one number for all layers, or a dict with one for each layer that has weights or a ReLU; None leaves
+    that layer's in floating point.
+
+    A weight becomes a multiple of 2^-f in b bits with i before the point, b = 1 + i + f (`quantized_bits(b, i,
+    alpha=1)`), a ReLU's output the same without the sign (`quantized_relu(b, i)`), with i from `found` (see
+    `integer_bits`). The state of a recurrent layer and the logits stay as they come out.
+
+    Raises CompressError for a width out of range, a dict that names too few or unknown layers, a layer without a twin,
+    batch normalization (fold it first), and a range that needs more integer bits than there are bits.
     """
-    for what, bits, least in (("weight_bits", weight_bits, 2), ("activation_bits", activation_bits, 1)):
-        if not least <= bits <= _MAXIMUM_BITS:
-            raise CompressError(f"{what} is {bits}; choose {least} to {_MAXIMUM_BITS}")
+    _check(model, found)
+    layers = quantizable(model)
+    weights = _widths("weight_bits", weight_bits, _WEIGHT_BITS, layers["weight"])
+    activations = _widths("activation_bits", activation_bits, _ACTIVATION_BITS, layers["activation"])
 
     def twin(layer: keras.layers.Layer) -> keras.layers.Layer:
-        if isinstance(layer, _UNCHANGED):
+        name, largest = layer.name, found.get(layer.name)
+        bits, relu_bits = weights.get(name), activations.get(name)
+        if bits is None and relu_bits is None:
             return layer.__class__.from_config(layer.get_config())
+        relu = None
+        if relu_bits is not None:
+            relu = quantized_relu(relu_bits, _integer(name, "activation_bits", largest.activation, relu_bits))
         if _is_relu_layer(layer):
-            return QActivation(relu(layer), name=layer.name)
-        if type(layer) not in _TWINS:
-            raise CompressError(
-                f"layer {layer.name} is a {type(layer).__name__}, which has no quantized twin here; supported: "
-                f"{', '.join(sorted(known.__name__ for known in (*_TWINS, *_UNCHANGED)))} and ReLU"
-            )
-        if not _has_relu(layer) and layer.activation is not keras.activations.linear:
-            raise CompressError(
-                f"layer {layer.name} has activation {layer.activation.__name__}; use ReLU inside, and logits (no "
-                "activation) at the end"
-            )
+            return QActivation(relu, name=name)
+        formats = {
+            weight: (bits, _integer(name, "weight_bits", getattr(largest, part), bits - 1))
+            for part, weight in _WEIGHTS[type(layer)]
+            if bits is not None and getattr(largest, part) is not None
+        }
+        if type(layer) in rounded.TWINS:
+            return rounded.twin(layer, formats)
         made, keys = _TWINS[type(layer)]
         config = layer.get_config()
-        largest = found[layer.name]
+        kernel = "depthwise" if made is QDepthwiseConv2D else "kernel"
         return made(
             **{key: config[key] for key in keys},
-            kernel_initializer="zeros",  # the weights are copied in below
-            kernel_quantizer=signed(layer, largest.weight),
-            bias_quantizer=signed(layer, largest.bias) if layer.use_bias else None,
-            activation=relu(layer) if _has_relu(layer) else None,
+            **{
+                f"{kernel}_initializer": "zeros",  # the weights are copied in by `copy_model`
+                f"{kernel}_quantizer": _signed(formats, "kernel"),
+            },
+            bias_quantizer=_signed(formats, "bias"),
+            activation=relu or ("relu" if _has_relu(layer) else None),
         )
 
-    def signed(layer: keras.layers.Layer, largest: float) -> quantized_bits:
-        return quantized_bits(weight_bits, fitting(layer, "weight_bits", largest, weight_bits - 1), alpha=1)
-
-    def relu(layer: keras.layers.Layer) -> quantized_relu:
-        largest = found[layer.name].activation
-        return quantized_relu(activation_bits, fitting(layer, "activation_bits", largest, activation_bits))
-
-    def fitting(layer: keras.layers.Layer, what: str, largest: float, available: int) -> int:
-        integer = integer_bits(largest)
-        if integer > available:
-            raise CompressError(
-                f"layer {layer.name}: values up to {largest:.3g} need {integer} integer bits, more than {what} leaves "
-                f"({available}); choose more bits"
-            )
-        return integer
-
-    missing = [
-        layer.name for layer in model.layers if (type(layer) in _TWINS or _has_relu(layer)) and layer.name not in found
-    ]
-    if missing:
-        raise CompressError(f"no ranges for {', '.join(missing)}; measure them on this model: ranges({model.name}, x)")
     return copy_model(model, twin)
 
 
 def quantizers(model: keras.Model) -> dict[str, dict[str, str]]:
-    """By layer name, what stands where: {"dense_1": {"kernel": "quantized_bits(6,0,…)", "bias": …}, "relu_1": …}."""
+    """By layer name, what stands where: {"dense_1": {"kernel": "quantized_bits(6,0,…)", "bias": …}, "relu_1": …}.
+
+    A recurrent layer also has a "recurrent_kernel"; an embedding has "embeddings", its table.
+    """
     found = {}
     for layer in model.layers:
-        parts = {
-            part: str(quantizer)
-            for part in ("kernel", "bias")
-            if (quantizer := getattr(layer, f"{part}_quantizer_internal", None)) is not None
-        }
+        parts = {}
+        if hasattr(layer, "get_quantizers"):
+            names = layer.parts if rounded.is_rounded(layer) else ("kernel", "bias")
+            # An activation layer lists a quantizer, but has no weights; a dense layer may have no bias.
+            count = len(layer.weights)
+            parts = {
+                name: str(quantizer)
+                for name, quantizer in list(zip(names, layer.get_quantizers(), strict=False))[:count]
+                if quantizer is not None
+            }
         if isinstance(getattr(layer, "quantizer", None), quantized_relu):
             parts["activation"] = str(layer.quantizer)
         elif isinstance(getattr(layer, "activation", None), quantized_relu):
@@ -162,6 +208,84 @@ def quantizers(model: keras.Model) -> dict[str, dict[str, str]]:
         if parts:
             found[layer.name] = parts
     return found
+
+
+def quantizable(model: keras.Model) -> dict[str, list[str]]:
+    """The layers that have a width: {"weight": those with weights, "activation": those with a ReLU}, in order."""
+    return {
+        "weight": [layer.name for layer in model.layers if type(layer) in _WEIGHTS],
+        "activation": [layer.name for layer in model.layers if _has_relu(layer)],
+    }
+
+
+def _check(model: keras.Model, found: dict[str, Ranges]) -> None:
+    """Every layer can be quantized, and its ranges are known."""
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.BatchNormalization):
+            raise CompressError(
+                f"layer {layer.name} is a batch normalization, which has no numbers of its own in hardware; fold it "
+                "into its neighbour first: fold_batchnorm(model)"
+            )
+        if isinstance(layer, _UNCHANGED) or _is_relu_layer(layer):
+            continue
+        if type(layer) not in _WEIGHTS:
+            known = sorted(known.__name__ for known in (*_WEIGHTS, *_UNCHANGED))
+            raise CompressError(
+                f"layer {layer.name} is a {type(layer).__name__}, which has no quantized twin here; supported: "
+                f"{', '.join(known)} and ReLU"
+            )
+        if type(layer) in _TWINS:
+            if not _has_relu(layer) and layer.activation is not keras.activations.linear:
+                raise CompressError(
+                    f"layer {layer.name} has activation {layer.activation.__name__}; use ReLU inside, and logits (no "
+                    "activation) at the end"
+                )
+            # QKeras's twins do not know these, and would quietly compute something else.
+            for setting, usual in (("groups", 1), ("data_format", "channels_last")):
+                value = getattr(layer, setting, usual)
+                if value != usual:
+                    raise CompressError(
+                        f"layer {layer.name} has {setting}={value!r}, which its twin does not know; use {usual!r}"
+                    )
+    missing = [
+        layer.name
+        for layer in model.layers
+        if (type(layer) in _WEIGHTS or _has_relu(layer)) and layer.name not in found
+    ]
+    if missing:
+        raise CompressError(f"no ranges for {', '.join(missing)}; measure them on this model: ranges({model.name}, x)")
+
+
+def _widths(what: str, bits: Widths, allowed: tuple[int, int], layers: list[str]) -> dict[str, int | None]:
+    """The width of each of `layers`."""
+    named = {"": bits}
+    if isinstance(bits, Mapping):
+        unknown = [name for name in bits if name not in layers]
+        if unknown:
+            raise CompressError(f"{what} names {', '.join(unknown)}; the layers it can name: {', '.join(layers)}")
+        missing = [name for name in layers if name not in bits]
+        if missing:
+            raise CompressError(f"{what} names no width for {', '.join(missing)}; give one, or None for floating point")
+        named = {f" of {name}": width for name, width in bits.items()}
+    least, most = allowed
+    for where, width in named.items():
+        if width is not None and not (isinstance(width, int | np.integer) and least <= width <= most):
+            raise CompressError(f"{what}{where} is {width}; choose {least} to {most}")
+    return dict(bits) if isinstance(bits, Mapping) else dict.fromkeys(layers, bits)
+
+
+def _integer(layer: str, what: str, largest: float, available: int) -> int:
+    integer = integer_bits(largest)
+    if integer > available:
+        raise CompressError(
+            f"layer {layer}: values up to {largest:.3g} need {integer} integer bits, more than {what} leaves "
+            f"({available}); choose more bits"
+        )
+    return integer
+
+
+def _signed(formats: dict[str, tuple[int, int]], weight: str) -> quantized_bits | None:
+    return quantized_bits(*formats[weight], alpha=1) if weight in formats else None
 
 
 def _is_relu_layer(layer: keras.layers.Layer) -> bool:
