@@ -1,7 +1,10 @@
 """Making a trained network smaller: fewer bits, fewer weights, a small network well taught; and all of them at once.
 
-    quantize   a QKeras copy of a model that trains with the numbers the hardware will have
-    prunable   a copy that learns to do without its smallest weights, along a schedule
+    fold_batchnorm  a copy without batch normalization, whose scale and shift its neighbour takes in
+    sensitivity     how much each layer suffers from few bits; `choose_bits` makes a choice of widths from it
+    quantize   a copy of a model that computes, and trains, with the numbers the hardware will have
+    prunable   a copy that learns to do without its smallest weights, along a schedule, anywhere or in an N:M pattern
+    shrink     a smaller copy, without its least important neurons, channels or recurrent units
     Distiller  trains a small student on a large teacher's logits
     finish     what goes to hardware: no training wrappers, every weight the very value its quantizer gives
     cost       bits, zeros, multiplications of one model; `compare` makes the table
@@ -14,18 +17,25 @@ from mlfpga.compress.cost import compare, cost
 from mlfpga.compress.distillation import Distiller, distillation_loss
 from mlfpga.compress.errors import CompressError
 from mlfpga.compress.finish import finish
-from mlfpga.compress.pruning import prunable
+from mlfpga.compress.folding import fold_batchnorm
+from mlfpga.compress.pruning import follows_pattern, prunable
 from mlfpga.compress.quantization import Ranges, integer_bits, quantize, quantizers, ranges
+from mlfpga.compress.sensitivity import choose_bits, sensitivity
+from mlfpga.compress.structured import importance, shrink, shrink_in_steps
 from mlfpga.models import load, save
 
 __all__ = [
     "CompressError",
     "Distiller",
     "Ranges",
+    "choose_bits",
     "compare",
     "cost",
     "distillation_loss",
     "finish",
+    "fold_batchnorm",
+    "follows_pattern",
+    "importance",
     "integer_bits",
     "load",
     "prunable",
@@ -33,4 +43,7 @@ __all__ = [
     "quantizers",
     "ranges",
     "save",
+    "sensitivity",
+    "shrink",
+    "shrink_in_steps",
 ]
