@@ -17,7 +17,11 @@ def digits():
 def test_unknown_name_lists_the_known_ones():
     with pytest.raises(datasets.DatasetError) as error:
         datasets.load("digit")
-    assert str(error.value) == "there is no dataset called 'digit'; choose one of digits, mnist"
+    assert str(error.value) == (
+        "there is no dataset called 'digit'; choose one of digits, fashion_mnist, mnist, pulses, pulses-fold1, "
+        "pulses-fold2, pulses-fold3, pulses-fold4, pulses-fold5, pulses-generated, pulses-transfer, recommender, "
+        "recommender-generated, recommender-users"
+    )
 
 
 def test_digits_hold_every_sample_of_scikit_learn_once(digits):

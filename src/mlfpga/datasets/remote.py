@@ -20,18 +20,29 @@ _TIMEOUT_SECONDS = 20
 
 @dataclass(frozen=True)
 class RemoteFile:
-    """A gzip-compressed file that several public places offer.
+    """A file that one or several public places offer, gzip-compressed or plain.
 
-    dataset  its folder's name
-    name     its name without .gz
-    sha256   of the decompressed content
-    mirrors  addresses to put `name`.gz behind, tried in this order
+    dataset      its folder's name
+    name         its name without .gz
+    sha256       of the decompressed content
+    mirrors      addresses to put `published_as` behind, tried in this order
+    compressed   whether they offer it as `name`.gz
+    folders      other names that its folder in MLFPGA_DATA may have
+    common_name  whether files of other datasets are called the same: then it is looked for in its own folder only
     """
 
     dataset: str
     name: str
     sha256: str
     mirrors: tuple[str, ...]
+    compressed: bool = True
+    folders: tuple[str, ...] = ()
+    common_name: bool = False
+
+    @property
+    def published_as(self) -> str:
+        """The file's name at its public place, and in the cache."""
+        return f"{self.name}.gz" if self.compressed else self.name
 
 
 def content(file: RemoteFile) -> bytes:
@@ -40,7 +51,7 @@ def content(file: RemoteFile) -> bytes:
     if own is not None:
         return _verified(own.read_bytes(), file, str(own), "replace it, or point MLFPGA_DATA to another folder")
 
-    cached = cache_root() / "datasets" / file.dataset / f"{file.name}.gz"
+    cached = cache_root() / "datasets" / file.dataset / file.published_as
     if cached.is_file():
         try:
             return _verified(cached.read_bytes(), file, str(cached), "")
@@ -51,20 +62,21 @@ def content(file: RemoteFile) -> bytes:
 
 
 def _in_own_folder(file: RemoteFile) -> Path | None:
-    """The file in the folder named by MLFPGA_DATA, or in its subfolder called like the dataset; None if not there."""
+    """The file in the folder named by MLFPGA_DATA, or in its subfolder for the dataset; None if not there."""
     folder = named_folder("MLFPGA_DATA")
     if folder is None:
         return None
     if not folder.is_dir():
         raise DatasetError(f"MLFPGA_DATA is {folder}, which is not a folder; correct it or unset it")
-    candidates = (place / f"{file.name}{suffix}" for place in (folder / file.dataset, folder) for suffix in (".gz", ""))
+    places = [folder / name for name in (file.dataset, *file.folders)] + [folder] * (not file.common_name)
+    candidates = (place / f"{file.name}{suffix}" for place in places for suffix in (".gz", ""))
     return next((path for path in candidates if path.is_file()), None)
 
 
 def _download(file: RemoteFile, cached: Path) -> bytes:
     failures = []
     for mirror in file.mirrors:
-        address = f"{mirror}{file.name}.gz"
+        address = f"{mirror}{file.published_as}"
         try:
             with urllib.request.urlopen(address, timeout=_TIMEOUT_SECONDS) as response:
                 data = response.read()
@@ -76,8 +88,9 @@ def _download(file: RemoteFile, cached: Path) -> bytes:
             path.write_bytes(data)
         return unpacked
     raise DatasetError(
-        f"{file.dataset}: {file.name}.gz could not be downloaded. Without a network, put {file.dataset}'s files into "
-        f"{named_folder('MLFPGA_DATA') or 'a folder and set MLFPGA_DATA to it'}. Tried:\n  " + "\n  ".join(failures)
+        f"{file.dataset}: {file.published_as} could not be downloaded. Without a network, put {file.dataset}'s files "
+        f"into {named_folder('MLFPGA_DATA') or 'a folder and set MLFPGA_DATA to it'}. Tried:\n  "
+        + "\n  ".join(failures)
     )
 
 
