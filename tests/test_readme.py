@@ -11,7 +11,7 @@ import pytest
 
 from mlfpga import cli
 from mlfpga.artifacts import course_root
-from mlfpga.course import STAGES, editions
+from mlfpga.course import DEFAULTS, editions, stages_of
 
 pytestmark = pytest.mark.host
 
@@ -119,9 +119,10 @@ def strings_of(path: Path) -> list[str]:
 
 def test_map_of_the_labs_is_complete():
     table = README.split("## The labs")[1].split("##")[0]
-    positions = [table.index(f"({stage.notebook})") for stage in STAGES]
-    assert positions == sorted(positions), "in the order of the course"
-    for stage in STAGES:
+    for dataset in DEFAULTS.values():
+        positions = [table.index(f"({stage.notebook})") for stage in stages_of(dataset)]
+        assert positions == sorted(positions), "in the order of the course"
+    for stage in {stage for dataset in DEFAULTS.values() for stage in stages_of(dataset)}:
         row = next(line for line in table.splitlines() if f"({stage.notebook})" in line)
         assert f"`{stage.name}`" in row
 

@@ -12,7 +12,7 @@ import pytest
 from mlfpga import cli, course, formats
 from mlfpga.accelerators import Accelerator
 from mlfpga.cli import vivado
-from mlfpga.course import report, runner
+from mlfpga.course import report, runner, side_by_side
 
 pytestmark = pytest.mark.host
 
@@ -90,13 +90,13 @@ def test_arguments_without_sense_exit_with_2(capsys, tmp_path):
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (["data", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
-        (["run", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
-        (["report", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
-        (["bundle", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
-        (["vivado", "check", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, mnist"),
+        (["data", "cifar"], "there is no dataset called 'cifar'; choose one of digits, "),
+        (["run", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, "),
+        (["report", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, "),
+        (["bundle", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, "),
+        (["vivado", "check", "--dataset", "cifar"], "there is no dataset called 'cifar'; choose one of digits, "),
         (["vivado", "check", "/nowhere.tcl"], "there is no script /nowhere.tcl"),
-        (["run", "--only", "trainnig"], "there is no stage 'trainnig'; choose one of training, compression, "),
+        (["run", "--only", "trainnig"], "there is no stage 'trainnig'; choose one of training, quantization, "),
         (["figures", "--only", "speed"], "there is no group of figures 'speed'; choose one of path, board"),
         (["vivado", "check", "--set", "stream_bits=24"], "input stream width 24 is not supported; choose 32 or 64"),
         (["bundle", "verify", "/nowhere"], "/nowhere is not a bundle"),
@@ -148,10 +148,30 @@ def test_run_passes_its_choices_on(monkeypatch):
     assert calls == [("mnist", ["training", "board"], True)]
 
 
+def test_all_runs_the_offline_dataset_of_each_case_side_by_side(monkeypatch, capsys):
+    calls = []
+    monkeypatch.setattr(side_by_side, "run", lambda *arguments: calls.append(arguments))
+    monkeypatch.setattr(report, "write", lambda datasets: " ".join(datasets))
+    assert cli.main(["run", "--dataset", "all", "--only", "training"]) == 0
+    assert calls == [(list(course.DEFAULTS.values()), ["training"], False)]
+    assert capsys.readouterr().out == "report: pulses-generated digits recommender-generated\n"
+
+
+def test_all_is_no_dataset_where_one_is_needed(capsys):
+    assert cli.main(["bundle", "--dataset", "all"]) == 1
+    assert capsys.readouterr().err.startswith("mlfpga: there is no dataset called 'all'; choose one of digits, ")
+
+
+def test_list_of_several_datasets_names_each(capsys):
+    assert cli.main(["run", "--dataset", "all", "--list"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:: len(course.stages_of("digits")) + 1] == [f"{name}:" for name in course.DEFAULTS.values()]
+
+
 def test_list_tells_what_was_run(capsys):
     assert cli.main(["run", "--list"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert [line.split()[0] for line in lines] == [stage.name for stage in course.STAGES]
+    assert [line.split()[0] for line in lines] == [stage.name for stage in course.stages_of("digits")]
     assert all("not run yet" in line for line in lines)
 
 

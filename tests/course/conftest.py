@@ -1,4 +1,4 @@
-"""A course of six tiny notebooks in a checkout of its own, for tests that run notebooks without training anything."""
+"""A course of tiny notebooks, one a stage, in a checkout of its own: what runs notebooks is tested without training."""
 
 import json
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mlfpga.course import STAGES, Stage, stage
+from mlfpga.course import Stage, stage, stages_of
 from mlfpga.course.kernels import METADATA, QUIET
 
 HERE = "from mlfpga import course\nhere = course.workspace()"
@@ -24,7 +24,9 @@ Path('results.json').write_text(json.dumps({'accuracy': 0.5}))"""
 
 
 class LittleCourse:
-    """A checkout whose every stage publishes a text made from the texts of the stages it needs."""
+    """A checkout for `digits` whose every stage publishes a text made from the texts of the stages it needs."""
+
+    stages = stages_of("digits")
 
     def __init__(self, root: Path):
         self.root = root
@@ -32,14 +34,14 @@ class LittleCourse:
         room = root / "src" / "mlfpga" / "models"
         room.mkdir(parents=True)
         (room / "__init__.py").write_text("")
-        for each in STAGES[:-2]:
+        for each in self.stages[:-2]:
             self.write(each.name, HERE, *self._cells(each))
         self.write("bundle", HERE, BUNDLE)
         self.write("board", RESULTS)
 
     def notebook(self, name: str) -> Path:
         """The notebook that makes a stage."""
-        return self.root / stage(name).notebook
+        return self.root / stage("digits", name).notebook
 
     def write(self, name: str, *cells: str) -> Path:
         """Replace the notebook of a stage by these code cells; returns its path."""
@@ -68,7 +70,7 @@ def little_course(tmp_path, monkeypatch) -> LittleCourse:
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
     for name in ("MLFPGA_DATASET", "MLFPGA_HEADLESS", "MLFPGA_MAKING"):
         monkeypatch.delenv(name, raising=False)
-    for name in {each.kernel for each in STAGES}:
+    for name in {each.kernel for each in LittleCourse.stages}:
         folder = tmp_path / "jupyter" / "kernels" / name
         folder.mkdir(parents=True)
         argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]

@@ -18,8 +18,8 @@ def own_build_folder(tmp_path, monkeypatch):
     return tmp_path / "build"
 
 
-def publish(name, **metrics):
-    with course.workspace("digits").publish(name, **metrics) as folder:
+def publish(name, dataset="digits", **metrics):
+    with course.workspace(dataset).publish(name, **metrics) as folder:
         return folder
 
 
@@ -51,13 +51,13 @@ def text_of(page):
     return re.sub(r"\s+", " ", " ".join(Text(page).words))
 
 
-def written():
-    return report.write("digits").read_text()
+def written(*datasets):
+    return report.write(list(datasets or ["digits"])).read_text()
 
 
 def test_without_any_stage_everything_is_said_to_be_not_run():
     text = text_of(written())
-    assert text.count("not run yet") == 4 + 4 + 5 + 6  # cards, picture, sections, notebooks
+    assert text.count("not run yet") == 4 + 4 + 5 + 9  # cards, picture, sections, notebooks
     assert "%" not in text.split("Confusion")[0].split("Accuracy at every stage")[1].split("not run yet 0 %")[0]
 
 
@@ -68,6 +68,38 @@ def test_recorded_accuracies_and_their_changes_are_shown():
     assert "Float 97.50 %" in text
     assert "Compressed 97.00 % -0.50 pp · " in text
     assert "C simulation – not run yet" in text
+
+
+def test_a_recommender_is_measured_by_its_ranking():
+    row = {"name": "float", "accuracy": 0.197, "top_5": 0.707}
+    ranking = {"accuracy": 0.197, "top_1": 0.197, "top_5": 0.707, "top_10": 0.991, "mrr_10": 0.402}
+    publish("training", "recommender-generated", confusion=[[1] * 100] * 100, **ranking)
+    publish("compression", "recommender-generated", table=[row], **ranking | {"top_10": 0.981})
+    text = text_of(written("recommender-generated"))
+    assert "Top-10 at every stage" in text and "Float 99.10 %" in text
+    assert "Compressed 98.10 % -1.00 pp · " in text
+    assert "place Top-1 Top-5 Top-10 MRR@10 Float 19.70 % 70.70 % 99.10 % 0.402 Compressed 19.70 %" in text
+    assert "model accuracy Top-5 float 19.70 % 70.70 %" in text
+    assert "Confusion" not in text
+
+
+def test_several_datasets_stand_on_one_page_each_with_its_own_measures():
+    publish("training", accuracy=0.9750)
+    publish("training", "pulses-generated", accuracy=0.9950)
+    page = written("digits", "pulses-generated")
+    first, second = page.split('<article id="pulses-generated">')
+    assert "97.50 %" in text_of(page).split("pulses-generated: an MLP on detector pulses")[0]
+    assert "99.50 %" in second and "97.50 %" not in second
+    assert 'href="#digits"' in first and 'href="#pulses-generated"' in first
+    assert page.count("Figures the course must reach") == 1
+
+
+def test_every_technique_has_its_table():
+    for name in ("quantization", "pruning", "distillation"):
+        publish(name, table=[{"name": f"best of {name}", "accuracy": 0.9}])
+    text = text_of(written())
+    assert "Pruning model accuracy best of pruning 90.00 % Distillation model" in text
+    assert text.count("Lab 02: not run yet") == 0
 
 
 def test_change_is_not_claimed_across_a_stage_that_is_missing():
@@ -181,12 +213,12 @@ def test_design_picture_is_embedded_and_addresses_are_hexadecimal(own_build_fold
 
 
 def test_notebooks_link_to_their_html_and_failed_ones_are_marked(own_build_folder):
-    html = runner.executed_notebook("digits", course.STAGES[0]).with_suffix(".html")
+    html = runner.executed_notebook("digits", course.stages_of("digits")[0]).with_suffix(".html")
     html.parent.mkdir(parents=True)
     html.write_text("")
     page = written()
-    assert 'href="../digits/labs/lab01_01_mlp.html"' in page
-    assert (own_build_folder / "report" / "../digits/labs/lab01_01_mlp.html").is_file()
+    assert 'href="../digits/labs/lab01_02_cnn.html"' in page
+    assert (own_build_folder / "report" / "../digits/labs/lab01_02_cnn.html").is_file()
     assert '<span class="state failed">failed</span>' in page
 
 

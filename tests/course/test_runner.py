@@ -37,9 +37,11 @@ def ran(said):
 
 
 def test_run_makes_all_stages_in_order_and_shows_their_notebooks(little_course):
-    assert ran(run()) == [stage.label for stage in course.STAGES]
+    assert ran(run()) == [stage.label for stage in little_course.stages]
     shown = sorted(path.name for path in (little_course.build / "labs").iterdir())
-    assert shown == sorted(f"{stage.label}.{kind}" for stage in course.STAGES for kind in ("ipynb", "html"))
+    assert shown == sorted(
+        f"digits_{stage.label}.{kind}" for stage in little_course.stages for kind in ("ipynb", "html")
+    )
     assert course.workspace().metrics("board") == {"accuracy": 0.5}
     assert ran(run()) == [], "nothing changed, so nothing runs again"
 
@@ -56,7 +58,7 @@ def test_run_makes_all_stages_in_order_and_shows_their_notebooks(little_course):
     notebook = nbformat.read(path, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_markdown_cell("A remark."))
     nbformat.write(notebook, path)
-    assert ran(run()) == ["lab01_01_mlp"]
+    assert ran(run()) == ["lab01_02_cnn"]
 
     (little_course.root / "src" / "mlfpga" / "models" / "mlp.py").write_text("WIDTH = 1\n")
     assert len(ran(run(["training", "compression"]))) == 2, "the library is part of every key"
@@ -65,18 +67,20 @@ def test_run_makes_all_stages_in_order_and_shows_their_notebooks(little_course):
 def test_fresh_runs_what_is_up_to_date(little_course):
     run(["training"])
     assert ran(run(["training"])) == []
-    assert ran(run(["training"], fresh=True)) == ["lab01_01_mlp"]
+    assert ran(run(["training"], fresh=True)) == ["lab01_02_cnn"]
 
 
 def test_a_later_notebook_alone_makes_what_it_needs(little_course):
     run(["accelerator"])
     here = course.workspace()
-    assert (here.need("accelerator") / "content.txt").read_text() == "accelerator compression training "
-    executed = nbformat.read(little_course.build / "labs" / "lab03_01_accelerator.ipynb", as_version=4)
+    assert (here.need("accelerator") / "content.txt").read_text() == (
+        "accelerator compression training quantization training pruning training distillation training "
+    )
+    executed = nbformat.read(little_course.build / "labs" / "digits_lab03_01_accelerator.ipynb", as_version=4)
     told = "".join(output.text for cell in executed.cells for output in cell.outputs if output.output_type == "stream")
     assert told.splitlines()[0] == (
-        "There is no compression stage for digits yet: running labs/lab02_compression/01_compression.ipynb, "
-        "which makes the compressed model (usually one to three minutes) …"
+        "There is no compression stage for digits yet: running labs/lab02_compression/04_together.ipynb, "
+        "which makes the compressed model (usually about a minute) …"
     )
     assert told.splitlines()[1].startswith("… compression is ready, after ")
 
@@ -94,14 +98,14 @@ def test_failing_cell_is_named_and_its_notebook_kept(little_course):
     with pytest.raises(course.StageError) as caught:
         run()
     assert str(caught.value) == (
-        "labs/lab01_training/01_mlp.ipynb: cell 3 (of 4) raised ValueError: no luck "
-        "(the notebook as far as it came: build/labs/lab01_01_mlp.html)"
+        "labs/lab01_training/02_cnn.ipynb: cell 3 (of 4) raised ValueError: no luck "
+        "(the notebook as far as it came: build/labs/digits_lab01_02_cnn.html)"
     )
     assert "FAILED" in run.said[-1]
-    kept = nbformat.read(little_course.build / "labs" / "lab01_01_mlp.ipynb", as_version=4)
+    kept = nbformat.read(little_course.build / "labs" / "digits_lab01_02_cnn.ipynb", as_version=4)
     assert kept.cells[1].outputs[0].text == "so far\n"
     assert kept.cells[2].outputs[0].ename == "ValueError"
-    assert "no luck" in (little_course.build / "labs" / "lab01_01_mlp.html").read_text()
+    assert "no luck" in (little_course.build / "labs" / "digits_lab01_02_cnn.html").read_text()
     assert stages.digest("digits", "training") is None
 
 
@@ -113,7 +117,7 @@ def test_an_error_while_a_result_is_shown_is_named_too(little_course):
 
 
 def test_a_kernel_that_does_not_start_says_why(little_course, tmp_path):
-    spec = tmp_path / "jupyter" / "kernels" / course.STAGES[0].kernel / "kernel.json"
+    spec = tmp_path / "jupyter" / "kernels" / little_course.stages[0].kernel / "kernel.json"
     last_words = "raise SystemExit('there is no pynq here')"
     spec.write_text(json.dumps({"argv": [sys.executable, "-c", last_words], "display_name": "x", "language": "python"}))
     # In a process of its own: nothing else may be said, not even at its end.
@@ -122,8 +126,8 @@ def test_a_kernel_that_does_not_start_says_why(little_course, tmp_path):
     )
     assert (done.returncode, done.stderr) == (
         1,
-        "mlfpga: labs/lab01_training/01_mlp.ipynb: the kernel mlfpga-host did not start: there is no pynq here "
-        "(the notebook as far as it came: build/labs/lab01_01_mlp.html)\n",
+        "mlfpga: labs/lab01_training/02_cnn.ipynb: the kernel mlfpga-host did not start: there is no pynq here "
+        "(the notebook as far as it came: build/labs/digits_lab01_02_cnn.html)\n",
     )
 
 
@@ -142,13 +146,13 @@ def test_dead_kernel_is_explained(little_course):
     with pytest.raises(course.StageError) as caught:
         run()
     assert str(caught.value).startswith(
-        "labs/lab01_training/01_mlp.ipynb: the kernel died in cell 2 (of 2), most often because memory ran out; "
+        "labs/lab01_training/02_cnn.ipynb: the kernel died in cell 2 (of 2), most often because memory ran out; "
         "close other programs and run it again: finished stages are kept"
     )
 
 
 def test_missing_kernel_says_how_to_get_it(little_course):
-    without = dataclasses.replace(course.STAGES[0], kernel="no-such-kernel")
+    without = dataclasses.replace(little_course.stages[0], kernel="no-such-kernel")
     with pytest.raises(course.StageError, match="there is no Jupyter kernel no-such-kernel; `python -m"):
         runner.make_stage(without, "digits")
 
@@ -193,15 +197,15 @@ def test_interrupt_leaves_everything_whole_and_the_next_run_goes_on(little_cours
     assert process.returncode == -signal.SIGINT
     assert b"ZMQError" not in said, "a kernel that is stopped has nothing to say on the terminal"
     left = sorted(entry.name for entry in (little_course.build / "digits").iterdir())
-    assert left == ["labs", "training"]
+    assert left == ["distillation", "labs", "pruning", "quantization", "training"]
 
     path.write_text(whole)
-    assert ran(run(["training", "compression"])) == ["lab02_01_compression"]
+    assert ran(run(["training", "compression"])) == ["lab02_04_together"]
 
 
 def test_record_of_a_run_is_gone_while_its_notebook_fails(little_course):
     run(["training"])
-    record = little_course.build / "digits" / "labs" / "lab01_01_mlp.json"
+    record = little_course.build / "digits" / "labs" / "lab01_02_cnn.json"
     assert json.loads(record.read_text())["cells"] == 3
     little_course.write("training", "raise ValueError")
     with pytest.raises(course.StageError):

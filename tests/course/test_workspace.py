@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from mlfpga import course
+from mlfpga import course, datasets
 from mlfpga.course import stages
 
 
@@ -46,6 +46,51 @@ def test_dataset_comes_from_the_environment_and_defaults_to_digits(monkeypatch):
     monkeypatch.setenv("MLFPGA_DATASET", "mnist")
     assert course.workspace().dataset == "mnist"
     assert course.workspace("digits").dataset == "digits"
+
+
+def test_a_lab_of_one_case_takes_the_chosen_dataset_if_it_is_of_that_case(monkeypatch, capsys):
+    monkeypatch.setenv("MLFPGA_DATASET", "mnist")
+    assert course.workspace(case="cnn").dataset == "mnist"
+    assert course.workspace("digits", case="cnn").dataset == "digits"
+    assert capsys.readouterr().out == ""
+
+
+def test_a_lab_of_one_case_says_which_dataset_it_takes_instead(monkeypatch, capsys):
+    assert course.workspace(case="cnn").dataset == "digits"
+    assert capsys.readouterr().out == "This notebook works on digits (none was chosen).\n"
+    monkeypatch.setenv("MLFPGA_DATASET", "mnist")
+    assert course.workspace(case="rnn").dataset == "recommender-generated"
+    assert capsys.readouterr().out == (
+        "This notebook works on recommender-generated (mnist, which MLFPGA_DATASET names, is for another notebook).\n"
+    )
+
+
+def test_a_case_that_does_not_fit_is_refused(monkeypatch):
+    with pytest.raises(course.StageError) as caught:
+        course.workspace(case="transformer")
+    assert str(caught.value) == "there is no case 'transformer'; choose one of mlp, cnn, rnn"
+    with pytest.raises(course.StageError) as caught:
+        course.workspace("mnist", case="mlp")
+    assert str(caught.value) == "mnist is a dataset of the case cnn, not mlp; pulses-generated is one"
+    monkeypatch.setenv("MLFPGA_DATASET", "cifar")
+    with pytest.raises(datasets.DatasetError, match="there is no dataset called 'cifar'"):
+        course.workspace(case="cnn")
+
+
+@pytest.mark.parametrize("case, dataset", course.DEFAULTS.items())
+def test_a_dataset_knows_its_case_and_its_stages(case, dataset):
+    assert course.workspace(dataset).case == course.case_of(dataset) == case
+    training, *others = course.stages_of(dataset)
+    assert training.notebook.startswith("labs/lab01_training/") and training.notebook.endswith(f"_{case}.ipynb")
+    assert [training.name, *(each.name for each in others)] == list(stages.NAMES)
+    assert others == list(course.stages_of("digits")[1:]), "all but the first serve every case"
+
+
+def test_stages_need_earlier_stages_only():
+    known = set()
+    for each in course.stages_of("digits"):
+        assert set(each.needs) <= known
+        known.add(each.name)
 
 
 def test_a_dataset_name_that_would_leave_the_build_folder_is_refused():
@@ -91,7 +136,8 @@ def test_unknown_stage_names_the_known_ones():
     with pytest.raises(course.StageError) as caught:
         course.workspace().need("trainnig")
     assert str(caught.value) == (
-        "there is no stage 'trainnig'; choose one of training, compression, accelerator, overlay, bundle, board"
+        "there is no stage 'trainnig'; choose one of training, quantization, pruning, distillation, compression, "
+        "accelerator, overlay, bundle, board"
     )
 
 
@@ -143,7 +189,7 @@ def test_person_is_told_of_a_stale_stage_and_keeps_it(capsys, monkeypatch):
     assert (folder / "content.txt").read_text() == "small"
     assert capsys.readouterr().out == (
         "Note: the compression stage was made from another version of training. It is used as it is; "
-        "to bring it up to date run labs/lab02_compression/01_compression.ipynb again.\n"
+        "to bring it up to date run labs/lab02_compression/04_together.ipynb again.\n"
     )
 
 

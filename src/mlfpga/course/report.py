@@ -1,4 +1,4 @@
-"""The report: one page, `build/report/index.html`, with what every stage of a dataset came to.
+"""The report: one page, `build/report/index.html`, with what every stage came to, one dataset after another.
 
 Only what a finished stage recorded is shown; a stage that was not run says so. The page needs no network and no file
 beside it but the executed notebooks it links to.
@@ -16,23 +16,37 @@ from typing import Any
 from mlfpga.accelerators.hls4ml import read_report
 from mlfpga.artifacts import build_root, course_root, writing
 from mlfpga.course import runner
+from mlfpga.course.measures import RANKING, leading, measures, shown
 from mlfpga.course.pictures import accuracy_picture
-from mlfpga.course.stages import METRICS, STAGES, Stage, record, stage_folder, stale_because
+from mlfpga.course.stages import METRICS, NAMES, Stage, case_of, record, stage_folder, stages_of, stale_because
 
 TEMPLATES = Path(__file__).with_name("templates")
 
-# The four places where accuracy is measured: the stage, what runs there, and what it is called in a picture.
-ACCURACY = (
+# What is learned from, in each case.
+ABOUT = {"mlp": "an MLP on detector pulses", "cnn": "a CNN on images", "rnn": "an RNN that recommends the next item"}
+
+# The four places where accuracy is measured: the stage, what it is called in a picture, and what runs there.
+PLACES = (
     ("training", "Float", "Keras, 32-bit floating point"),
     ("compression", "Compressed", "QKeras, quantized and pruned"),
     ("accelerator", "C simulation", "the accelerator's C++, bit by bit"),
     ("board", "Board", "over AXI DMA, through pynq"),
 )
 
+# The stages whose tables compare compressed models, and what they vary.
+COMPRESSIONS = {
+    "quantization": "Quantization",
+    "pruning": "Pruning",
+    "distillation": "Distillation",
+    "compression": "Together",
+}
+
 # What the table of the compressions shows of a row, and under which heading; kbit: a thousand bits.
 COMPRESSION = {
     "name": "model",
     "accuracy": "accuracy",
+    **RANKING,
+    "weights": "weights",
     "weight_bits": "weight bits",
     "activation_bits": "activation bits",
     "sparsity": "zeros",
@@ -55,24 +69,30 @@ UNITS = {
 }
 
 # Names that begin with these are shares of one.
-SHARES = {"accuracy", "agreement", "sparsity"}
+SHARES = {"accuracy", "agreement", "sparsity", "top"}
 
 # Shown in a section of their own, not among a stage's figures.
-ELSEWHERE = {"accuracy", "confusion", "classes", "table"}
+ELSEWHERE = {"accuracy", "confusion", "classes", "table", *RANKING}
 
 # More classes than this make a confusion matrix that nobody can read on a page.
 MOST_CLASSES = 25
 
 
-def write(dataset: str) -> Path:
-    """Write the report of a dataset; returns its path."""
+def write(datasets: list[str]) -> Path:
+    """Write the report of these datasets; returns its path."""
     import jinja2
 
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES), autoescape=True, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters |= {"percent": percent, "number": number, "words": words, "heading": heading}
-    page = environment.get_template("report.html.j2").render(**gather(dataset))
+    page = environment.get_template("report.html.j2").render(
+        datasets=[gather(dataset) for dataset in datasets],
+        written=time.strftime("%Y-%m-%d %H:%M"),
+        style=(TEMPLATES / "report.css").read_text(),
+        figures=read_json(build_root() / "figures.json"),
+        versions=versions(),
+    )
     target = build_root() / "report" / "index.html"
     with writing(target) as temporary:
         temporary.write_text(page, encoding="utf-8")
@@ -80,18 +100,20 @@ def write(dataset: str) -> Path:
 
 
 def gather(dataset: str) -> dict[str, Any]:
-    """Everything the page shows, by the names its template uses."""
-    metrics = {stage.name: stage_metrics(dataset, stage.name) for stage in STAGES}
-    accuracy = accuracy_rows(metrics)
+    """Everything the page shows of a dataset, by the names its template uses."""
+    case = case_of(dataset)
+    metrics = {name: stage_metrics(dataset, name) for name in NAMES}
+    places = place_rows(case, metrics)
     board = metrics["board"] or {}
     return {
         "dataset": dataset,
-        "written": time.strftime("%Y-%m-%d %H:%M"),
-        "style": (TEMPLATES / "report.css").read_text(),
-        "accuracy": accuracy,
-        "accuracy_picture": accuracy_picture([(row["name"], row["accuracy"]) for row in accuracy]),
+        "about": ABOUT[case],
+        "measure": measures(case)[leading(case)],
+        "places": places,
+        "picture": accuracy_picture([(row["name"], row["value"]) for row in places]),
+        "ranking": ranking_rows(metrics) if case == "rnn" else None,
         "confusions": confusions(metrics),
-        "compression": compression_rows(metrics["compression"] or {}),
+        "compressions": [(heading, compression_rows(metrics[name] or {})) for name, heading in COMPRESSIONS.items()],
         "accelerator": tables_and_facts(metrics["accelerator"]),
         "synthesis": tables_and_facts(read_report(stage_folder(dataset, "accelerator"))),
         "overlay": tables_and_facts(metrics["overlay"]),
@@ -100,9 +122,7 @@ def gather(dataset: str) -> dict[str, Any]:
         "virtual": board.get("virtual"),
         "words_equal": (board["words_equal"], board["words_compared"]) if "words_equal" in board else None,
         "hardware": hardware(dataset),
-        "notebooks": [notebook_row(dataset, stage) for stage in STAGES],
-        "figures": read_json(build_root() / "figures.json"),
-        "versions": versions(),
+        "notebooks": [notebook_row(dataset, stage) for stage in stages_of(dataset)],
     }
 
 
@@ -111,23 +131,34 @@ def stage_metrics(dataset: str, name: str) -> dict | None:
     return read_json(stage_folder(dataset, name) / METRICS) if record(dataset, name) else None
 
 
-def accuracy_rows(metrics: dict[str, dict | None]) -> list[dict]:
-    """One row per place of measurement: name, what runs there, accuracy (0 … 1), change from the row before, cost."""
-    rows, before = [], None
-    for stage, name, what in ACCURACY:
+def place_rows(case: str, metrics: dict[str, dict | None]) -> list[dict]:
+    """One row per place of measurement: name, what runs there, the case's leading measure (0 … 1), its change, cost."""
+    metric, rows, before = leading(case), [], None
+    for stage, name, what in PLACES:
         recorded = metrics[stage] or {}
-        accuracy = recorded.get("accuracy")
-        change = None if accuracy is None or before is None else accuracy - before
+        value = recorded.get(metric)
+        change = None if value is None or before is None else value - before
         rows.append(
             {
                 "name": shown_name(name, recorded),
                 "what": what,
-                "accuracy": accuracy,
+                "value": value,
                 "change": change,
                 "cost": cost(stage, recorded),
             }
         )
-        before = accuracy
+        before = value
+    return rows
+
+
+def ranking_rows(metrics: dict[str, dict | None]) -> list[dict]:
+    """All ranking measures, as they read, one row per place of measurement; places without any are left out."""
+    rows = []
+    for stage, name, _ in PLACES:
+        recorded = metrics[stage] or {}
+        values = {heading: shown(metric, recorded[metric]) for metric, heading in RANKING.items() if metric in recorded}
+        if values:
+            rows.append({"place": shown_name(name, recorded)} | {head: values.get(head) for head in RANKING.values()})
     return rows
 
 
@@ -167,7 +198,7 @@ def compression_rows(recorded: dict) -> list[dict]:
 def confusions(metrics: dict[str, dict | None]) -> list[dict]:
     """The confusion matrices that stages recorded, as rows of (count, shade 0 … 1, on the diagonal)."""
     shown = []
-    for stage, name, _ in ACCURACY:
+    for stage, name, _ in PLACES:
         matrix = (metrics[stage] or {}).get("confusion")
         if not matrix or len(matrix) > MOST_CLASSES:
             continue
