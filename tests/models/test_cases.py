@@ -1,5 +1,7 @@
 """The networks that the labs start from: one that fits, for every kind of dataset."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -42,8 +44,6 @@ def test_flat_pictures_are_not_normalised(halves, bars):
 
 def test_large_pictures_get_a_deeper_network(bars):
     large = np.zeros((256, 28, 28, 1), dtype=np.float32)
-    from dataclasses import replace
-
     data = replace(bars, x_train=large, x_validation=large, x_test=large, sample_shape=(28, 28, 1))
     assert "conv_3" in [layer.name for layer in models.for_case(data).layers]
     assert "conv_3" not in [layer.name for layer in models.for_case(bars).layers]

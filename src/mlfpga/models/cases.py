@@ -60,7 +60,7 @@ def _cnn(data: Dataset, size: str) -> tuple:
         classes=len(data.classes),
         filters=filters,
         kernel_size=3,
-        pool=(1, 2) if small else (2, 2, 1),
+        pool=(2, 1) if small else (2, 2, 1),
         dense=() if size == "student" else (64,),
         batch_norm=True,
         dropout=0.0 if size == "student" else 0.4,
