@@ -228,6 +228,24 @@ def test_pruned_weights_stay_zero_when_quantized(trained, data, settings):
     assert np.array_equal(models.logits(finished, data.x_test), before)
 
 
+@pytest.mark.parametrize("kind", ["gru", "lstm", "simple_rnn"])
+@pytest.mark.parametrize("settings", [dict(sparsity=0.6), dict(sparsity=None, pattern=(1, 4))])
+def test_recurrent_twins_are_pruned_too(kind, settings):
+    model = models.rnn(4, 9, 9, kind=kind, embedding=5, units=6)
+    x = RNG.integers(0, 9, (20, 4)).astype(np.float32)
+    made = compress.prunable(compress.quantize(model, compress.ranges(model, x), 6, 6), steps=5, **settings)
+    drift(made, 5)
+    finished = compress.finish(made)
+    assert np.array_equal(models.logits(finished, x), models.logits(made, x))
+    raw = [w.numpy() for w in made.variables if "kernel" in w.name]
+    assert len(raw) == len(kernels(finished)) == 3
+    for unrounded, kernel in zip(raw, kernels(finished).values(), strict=True):
+        expected = round(0.6 * kernel.size) if settings["sparsity"] else allowed(kernel, 1, 4)[0]
+        assert np.sum(unrounded == 0) == expected
+        assert np.all(kernel[unrounded == 0] == 0)
+    assert np.count_nonzero(made.get_layer("embedding").get_weights()[0]) == 45
+
+
 def test_a_constraint_that_was_there_still_holds(trained, data):
     # QKeras clips the weights of its layers to what their quantizers can show.
     quantized = compress.quantize(trained, compress.ranges(trained, data.x_train), 6, 6)

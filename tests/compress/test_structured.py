@@ -16,6 +16,10 @@ WIDTHS = {L.Dense: "units", L.Conv1D: "filters", L.Conv2D: "filters", L.Embeddin
 WIDTHS |= dict.fromkeys((L.SimpleRNN, L.GRU, L.LSTM), "units")
 
 
+def width(layer):
+    return next(getattr(layer, key) for kind, key in WIDTHS.items() if isinstance(layer, kind))
+
+
 class MaskedCell(L.Layer):
     """A recurrent cell whose hidden state loses some units after every step, seen from outside and by itself."""
 
@@ -37,11 +41,11 @@ def masked(model, kept, x):
     """
     pending = None
     for layer in model.layers:
-        if type(layer) in WIDTHS and pending is not None:
+        if isinstance(layer, tuple(WIDTHS)) and pending is not None:
             # After Flatten the channel is the last, fastest index.
             x, pending = x * np.tile(pending, x.shape[-1] // len(pending)), None
         if layer.name in kept:
-            pending = np.isin(np.arange(getattr(layer, WIDTHS[type(layer)])), kept[layer.name]).astype(np.float32)
+            pending = np.isin(np.arange(width(layer)), kept[layer.name]).astype(np.float32)
         if layer.name in kept and isinstance(layer, L.SimpleRNN | L.GRU | L.LSTM):
             x = L.RNN(MaskedCell(layer.cell, pending), return_sequences=layer.return_sequences)(x)
         elif not isinstance(layer, L.InputLayer):
@@ -67,7 +71,7 @@ def strongest(model, keep, x=None):
 
 
 def widths(model):
-    return {layer.name: getattr(layer, WIDTHS[type(layer)]) for layer in model.layers if type(layer) in WIDTHS}
+    return {layer.name: width(layer) for layer in model.layers if isinstance(layer, tuple(WIDTHS))}
 
 
 def perceptron():
@@ -144,7 +148,7 @@ CASES = {
 
 
 def samples(model, n=40):
-    if isinstance(model.layers[0], L.Embedding):
+    if any(isinstance(layer, L.Embedding) for layer in model.layers):
         return RNG.integers(0, 9, (n, *model.input_shape[1:])).astype(np.float32)
     return RNG.normal(size=(n, *model.input_shape[1:])).astype(np.float32)
 
@@ -266,6 +270,19 @@ def test_quantized_twins_shrink_too(trained, data):
     expected = last(relu_2(second(hidden)) * np.isin(np.arange(6), kept["dense_2"]))
     assert np.allclose(models.logits(small, data.x_test), expected, atol=1e-5)
     assert compress.quantizers(small) == compress.quantizers(quantized)
+
+
+@pytest.mark.parametrize("kind", ["gru", "lstm", "simple_rnn"])
+def test_recurrent_twins_shrink_as_what_they_finish_to(kind):
+    model = disturbed(models.rnn(4, 9, 9, kind=kind, embedding=5, units=6))
+    x = samples(model)
+    rounded = compress.quantize(model, compress.ranges(model, x), 8, 8)
+    keep = {"embedding": 4, kind: 3}
+    small = compress.shrink(rounded, keep=keep)
+    assert widths(compress.finish(small)) == {**keep, "logits": 9}
+    expected = masked(compress.finish(rounded), strongest(rounded, keep), x)
+    assert np.allclose(models.logits(small, x), expected, atol=1e-5)
+    assert compress.quantizers(small) == compress.quantizers(rounded)
 
 
 def test_shrinking_in_steps_trains_after_each(trained, data):

@@ -3,6 +3,9 @@
 A teacher's logits say more than a label: that this 4 looks a little like a 9. The student learns both.
 """
 
+from math import inf
+
+import numpy as np
 import tensorflow as tf
 from tensorflow import keras
 
@@ -10,7 +13,8 @@ from mlfpga.compress.errors import CompressError
 
 
 def distillation_loss(teacher_logits, student_logits, temperature: float) -> tf.Tensor:
-    """T² · KL(softmax(teacher / T) ‖ softmax(student / T)), one number per sample; logits are (n, classes).
+    """T² · KL(softmax(teacher / T) ‖ softmax(student / T)), one number per sample; logits are (n, classes), where the
+    classes may be the items of a ranking.
 
     A high temperature T shows the teacher's small probabilities. It also shrinks the gradient by 1/T²; the factor T²
     restores it, so that the weight between this loss and the label's keeps its meaning when T changes.
@@ -25,8 +29,11 @@ class Distiller(keras.Model):
 
     Penalties of the student's own layers (L2) are added as always.
 
-    Compile and fit it like any model; afterwards `student` is the trained model. Both networks must end in logits, take
-    the same input and know the same classes, else CompressError. The teacher is not changed.
+    Compile and fit it like any model, or hand it to `models.train`; afterwards `student` is the trained model. The
+    student may be quantized, prunable, or both. Samples have any shape. The teacher is not changed.
+
+    Raises CompressError if the two networks do not take the same samples or do not know the same classes, if one of
+    them ends in softmax or holds weights that are NaN, or if they are one and the same.
 
     temperature  > 0; 1 takes the teacher's probabilities as they are, 2 … 6 is usual
     weight       0 … 1; how much the teacher counts
@@ -34,14 +41,19 @@ class Distiller(keras.Model):
 
     def __init__(self, student: keras.Model, teacher: keras.Model, temperature: float = 4.0, weight: float = 0.7):
         super().__init__(name=f"distilled_{student.name}")
-        if not temperature > 0:
+        if not 0 < temperature < inf:
             raise CompressError(f"temperature is {temperature}; choose more than 0 (2 to 6 is usual)")
         if not 0 <= weight <= 1:
             raise CompressError(f"the teacher's weight is {weight}; choose 0 to 1")
-        if (teacher.input_shape, teacher.output_shape) != (student.input_shape, student.output_shape):
+        if student is teacher:
             raise CompressError(
-                f"teacher {teacher.name} maps {teacher.input_shape[1:]} to {teacher.output_shape[1:]}, but student "
-                f"{student.name} maps {student.input_shape[1:]} to {student.output_shape[1:]}; they must agree"
+                f"{student.name} is student and teacher at once; teach another network, or a copy: "
+                f"models.copy_model({student.name})"
+            )
+        if _shapes(teacher) != _shapes(student):
+            raise CompressError(
+                f"teacher {teacher.name} maps {_shapes(teacher)}, but student {student.name} maps {_shapes(student)}; "
+                "they must agree"
             )
         for model in (teacher, student):
             if _ends_in_softmax(model):
@@ -49,6 +61,9 @@ class Distiller(keras.Model):
                     f"{model.name} ends in softmax, and distillation applies softmax itself; end it in logits (a Dense "
                     "without activation)"
                 )
+            bad = sum(int((~np.isfinite(weight)).sum()) for weight in model.get_weights())
+            if bad:
+                raise CompressError(f"{model.name} holds {bad} weights that are NaN or infinite; train it again")
         self.student = student
         self.temperature = temperature
         self.weight = weight
@@ -67,8 +82,11 @@ class Distiller(keras.Model):
         return self.student(x, training=training)
 
     def compute_loss(self, x=None, y=None, y_pred=None, sample_weight=None):
-        taught = tf.reduce_mean(distillation_loss(self._teacher_logits(x), y_pred, self.temperature))
-        total = (1 - self.weight) * self._label_loss(y, y_pred) + self.weight * taught + sum(self.losses)
+        taught = distillation_loss(self._teacher_logits(x), y_pred, self.temperature)
+        if sample_weight is not None:
+            taught *= tf.cast(sample_weight, taught.dtype)
+        label = self._label_loss(y, y_pred, sample_weight)
+        total = (1 - self.weight) * label + self.weight * tf.reduce_mean(taught) + sum(self.losses)
         self._mean_loss.update_state(total, sample_weight=tf.shape(y_pred)[0])
         return total
 
@@ -79,6 +97,10 @@ class Distiller(keras.Model):
     @property
     def output_shape(self):
         return self.student.output_shape
+
+
+def _shapes(model: keras.Model) -> str:
+    return f"{model.input_shape[1:]} to {model.output_shape[1:]}"
 
 
 def _ends_in_softmax(model: keras.Model) -> bool:

@@ -194,7 +194,5 @@ def _checked_pattern(what: str, pattern: tuple[int, int]) -> tuple[int, int]:
     except (TypeError, ValueError):
         fits = False
     if not fits:
-        raise CompressError(
-            f"{what} is {pattern}; choose (n, m) with 1 ≤ n < m: (2, 4) leaves 2 of every 4 weights"
-        )
+        raise CompressError(f"{what} is {pattern}; choose (n, m) with 1 ≤ n < m: (2, 4) leaves 2 of every 4 weights")
     return int(n), int(m)
