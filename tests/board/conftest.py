@@ -22,6 +22,7 @@ PS_PARAMETERS = {"C_MAXIGP2_DATA_WIDTH": 32, "C_SAXIGP2_DATA_WIDTH": 128} | {
         f"FPGA_PL{n}_ENABLE": int(n == 0),
     }.items()
 }
+STAGES = ("float", "compressed", "c_simulation")
 DMA_BASE, IP_BASE = 0x8000_0000, 0x8001_0000
 
 
@@ -209,28 +210,33 @@ def overlay(board, write_overlay):
 def write_bundle(tmp_path, write_overlay):
     """Write a bundle around the Mixer: five fixed<32,16> numbers in, three sums of three out.
 
-    Keyword arguments go to `handoff`; `manifest` overrides entries of manifest.json ("overlay.dma" for nested ones).
+    Keyword arguments go to `handoff`; `manifest` overrides entries of manifest.json ("overlay.dma" for nested ones);
+    `sample_shape` lays the five numbers out in another shape.
     """
-    from mlfpga import formats
+    from mlfpga import exercises, formats
     from mlfpga.artifacts import course_root, sha256
     from mlfpga.bundle import manifest as manifest_module
 
-    def write(manifest: dict | None = None, **settings) -> Path:
+    def write(manifest: dict | None = None, sample_shape: tuple[int, ...] = (5,), **settings) -> Path:
         folder = tmp_path / "bundle"
         folder.mkdir()
         write_overlay(folder, **settings)
         templates = course_root() / "deploy_templates"
-        sources = [templates / "driver.py", templates / "deploy.ipynb", formats.__file__, manifest_module.__file__]
+        modules = (formats, exercises, manifest_module)
+        sources = [templates / "driver.py", templates / "deploy.ipynb", *(module.__file__ for module in modules)]
         for source in map(Path, sources):
             (folder / source.name).write_text(source.read_text())
         inputs = np.random.default_rng(5).integers(0, 4096, (50, 5)) / 256
         sums = inputs[:, :3] + inputs[:, 1:4] + inputs[:, 2:]
         expected_words = np.round(sums * 65536).astype("<u4")
-        np.savez(folder / "vectors.npz", inputs=inputs, labels=sums.argmax(axis=1), expected_words=expected_words)
+        labels = sums.argmax(axis=1)
+        inputs = inputs.reshape(-1, *sample_shape)
+        np.savez(folder / "vectors.npz", inputs=inputs, labels=labels, expected_words=expected_words)
         stream = {"number": "fixed<32,16>", "stream_bits": 32}
         entry = {
-            "schema": 1,
+            "schema": manifest_module.SCHEMA,
             "name": "mixer",
+            "case": "mlp",
             "board": "AUP-ZU3",
             "part": "xczu3eg-sfvc784-2-e",
             "clock_mhz": 100.0,
@@ -242,11 +248,11 @@ def write_bundle(tmp_path, write_overlay):
                 "accelerator": "accelerator_0",
                 "vlnv": "mlfpga:hls:mixer_axi:1.0",
             },
-            "input": stream | {"shape": [5], "words_per_sample": 5},
+            "input": stream | {"shape": list(sample_shape), "words_per_sample": 5},
             "output": stream | {"shape": [3], "words_per_sample": 3},
             "classes": ["left", "middle", "right"],
             "vectors": "vectors.npz",
-            "expected": {"samples": 50, "accuracy": {"float": 1.0, "compressed": 1.0, "c_simulation": 1.0}},
+            "expected": {"samples": 50, "accuracy": dict.fromkeys(STAGES, 1.0), "ranking": {}},
             "files": {path.name: sha256(path) for path in folder.iterdir()},
         }
         for name, value in (manifest or {}).items():

@@ -11,8 +11,9 @@ from mlfpga.bundle import BundleError, load
 FILES = {"overlay.bit": b"bits", "overlay.hwh": b"<xml/>", "vectors.npz": b"zip", "sim/a.cpp": b"int x;"}
 STREAM = {"number": "ufixed<8,1>", "shape": [64], "stream_bits": 32, "words_per_sample": 16}
 ENTRY = {
-    "schema": 1,
+    "schema": 2,
     "name": "digits_mlp",
+    "case": "cnn",
     "board": "AUP-ZU3",
     "part": "xczu3eg-sfvc784-2-e",
     "clock_mhz": 100,
@@ -28,7 +29,7 @@ ENTRY = {
     "output": STREAM,
     "classes": ["0", "1"],
     "vectors": "vectors.npz",
-    "expected": {"samples": 2, "accuracy": {"float": 1, "c_simulation": 0.5}},
+    "expected": {"samples": 2, "accuracy": {"float": 1, "c_simulation": 0.5}, "ranking": {}},
     "files": {name: hashlib.sha256(content).hexdigest() for name, content in FILES.items()},
 }
 
@@ -83,7 +84,9 @@ def test_files_that_the_manifest_does_not_know_are_left_alone(folder):
 @pytest.mark.parametrize(
     ("path", "value", "message"),
     [
-        (["schema"], 2, "{folder}/manifest.json has schema 2; this reader knows 1: make the bundle anew"),
+        (["schema"], 1, "{folder}/manifest.json has schema 1; this reader knows 2: make the bundle anew"),
+        (["case"], "gan", "manifest.json: there is no case 'gan'; known are mlp, cnn, rnn"),
+        (["expected", "ranking"], {"float": 1}, "manifest.json: expected: ranking.float: 1 is not an object"),
         (["name"], 3, "manifest.json: name: 3 is not a text"),
         (["clock_mhz"], True, "manifest.json: clock_mhz: true is not a number"),
         (["clock_mhz"], float("nan"), "manifest.json: clock_mhz: NaN is not a number"),
@@ -95,7 +98,7 @@ def test_files_that_the_manifest_does_not_know_are_left_alone(folder):
         (["files", "/etc/passwd"], "0", "manifest.json: files names '/etc/passwd', which is outside the bundle"),
         (["files", "../x"], "0", "manifest.json: files names '../x', which is outside the bundle"),
         (["vectors"], "other.npz", "manifest.json names other.npz, but has no SHA-256 for it in files"),
-        (["colour"], "red", "manifest.json: colour is not known; known are schema, name, board, part, clock_mhz, "
+        (["colour"], "red", "manifest.json: colour is not known; known are schema, name, case, board, part, clock_mhz, "
          "overlay, input, output, classes, vectors, expected, files"),
     ],
 )  # fmt: skip

@@ -53,16 +53,16 @@ INPUTS = np.array([[0.5, 0.25], [0.0, 1.0], [1.0, 0.5]])
 LABELS = np.array([0, 1, 1])
 
 
-def write(tmp_path, accelerator, overlay, inputs=INPUTS, labels=LABELS):
-    return bundle.write(tmp_path / "bundle", accelerator, overlay, inputs, labels, ["a", "b"], {"float": 0.9})
+def write(tmp_path, accelerator, overlay, inputs=INPUTS, labels=LABELS, **more):
+    return bundle.write(tmp_path / "bundle", accelerator, overlay, inputs, labels, ["a", "b"], {"float": 0.9}, **more)
 
 
 def test_the_bundle_is_complete_and_verifies(tmp_path, accelerator, overlay):
     manifest = write(tmp_path, accelerator, overlay)
     manifest.verify()
     assert set(manifest.files) == {
-        "overlay.bit", "overlay.hwh", "vectors.npz", "driver.py", "formats.py", "manifest.py", "sim/simulation.json",
-        "sim/hls/top.cpp",
+        "overlay.bit", "overlay.hwh", "vectors.npz", "driver.py", "formats.py", "exercises.py", "manifest.py",
+        "sim/simulation.json", "sim/hls/top.cpp",
     }  # fmt: skip
     assert StreamFormat.from_dict(manifest.to_dict()["output"]) == Doubler.output
     assert (manifest.folder / "formats.py").read_bytes() == open(formats.__file__, "rb").read()
@@ -82,6 +82,40 @@ def test_vectors_are_the_simulations_words_and_the_accuracy_is_measured(tmp_path
     assert (vectors["inputs"] == INPUTS).all() and (vectors["labels"] == LABELS).all()
     assert manifest.expected.samples == 3
     assert manifest.expected.accuracy == {"float": 0.9, "c_simulation": 2 / 3}
+
+
+def test_the_case_is_told_or_seen_in_the_shape(tmp_path, accelerator, overlay):
+    assert write(tmp_path, accelerator, overlay).case == "mlp"
+    assert write(tmp_path, accelerator, overlay, case="rnn").case == "rnn"
+    accelerator.input = StreamFormat(accelerator.input.number, (1, 2))
+    accelerator.output = StreamFormat(accelerator.output.number, (1, 2))
+    assert write(tmp_path, accelerator, overlay, inputs=INPUTS[:, np.newaxis]).case == "cnn"
+    with pytest.raises(bundle.BundleError) as caught:
+        write(tmp_path, accelerator, overlay, case="gan")
+    assert str(caught.value) == "there is no case 'gan'; choose one of mlp, cnn, rnn"
+
+
+def test_a_ranking_is_measured_too_with_ties_for_the_smaller_index(tmp_path, accelerator, overlay):
+    """Oracle: the place of the label in Python's own stable sort."""
+    items = 12
+    generator = np.random.default_rng(3)
+    scores = generator.integers(0, 4, (40, items)) / 4  # many equal ones
+    labels = generator.integers(0, items, 40)
+    accelerator.input = StreamFormat(accelerator.input.number, (items,))
+    accelerator.output = StreamFormat(accelerator.output.number, (items,))
+    before = {"float": {"top_1": 0.5}}
+    manifest = write(tmp_path, accelerator, overlay, scores, labels, case="rnn", ranking=before)
+    orders = [sorted(range(items), key=lambda item, row=row: -row[item]) for row in scores]
+    places = [1 + order.index(label) for order, label in zip(orders, labels, strict=True)]
+    assert manifest.expected.ranking == before | {
+        "c_simulation": {
+            "top_1": sum(place == 1 for place in places) / 40,
+            "top_5": sum(place <= 5 for place in places) / 40,
+            "top_10": sum(place <= 10 for place in places) / 40,
+            "mrr_10": pytest.approx(sum(1 / place for place in places if place <= 10) / 40, abs=1e-12),
+        }
+    }
+    assert manifest.expected.accuracy["c_simulation"] == manifest.expected.ranking["c_simulation"]["top_1"]
 
 
 def test_what_cannot_be_bundled_leaves_the_old_bundle_as_it_was(tmp_path, accelerator, overlay):

@@ -11,7 +11,9 @@ import typing
 from dataclasses import dataclass
 from pathlib import Path
 
-SCHEMA = 1
+SCHEMA = 2
+
+CASES = ("mlp", "cnn", "rnn")
 
 
 class BundleError(Exception):
@@ -47,18 +49,27 @@ class Stream:
 
 @dataclass(frozen=True)
 class Expected:
-    """What the bundle's own test vectors give: accuracy (0 to 1) by stage, over so many samples."""
+    """What the bundle's own test vectors give, over so many samples, by stage: "float", "compressed", "c_simulation".
+
+    accuracy  0 to 1
+    ranking   top_1, top_5, top_10 and mrr_10, 0 to 1, of a network that ranks items; of another one, empty
+    """
 
     samples: int
     accuracy: dict[str, float]
+    ranking: dict[str, dict[str, float]]
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """manifest.json; `folder` is where it was read."""
+    """manifest.json; `folder` is where it was read.
+
+    case  what a sample is: "cnn" a picture, "mlp" a row of numbers (a detector's pulse), "rnn" a sequence of items
+    """
 
     schema: int
     name: str
+    case: str
     board: str
     part: str
     clock_mhz: float
@@ -105,6 +116,8 @@ def load(folder: "Path | str" = ".") -> Manifest:
             f"{path} has schema {entry.get('schema')!r}; this reader knows {SCHEMA}: make the bundle anew"
         )
     manifest = dataclasses.replace(_read(Manifest, entry, "manifest.json"), folder=folder)
+    if manifest.case not in CASES:
+        raise BundleError(f"manifest.json: there is no case {manifest.case!r}; known are {', '.join(CASES)}")
     for name in (manifest.overlay.bitstream, manifest.overlay.handoff, manifest.vectors):
         if name not in manifest.files:
             raise BundleError(f"manifest.json names {name}, but has no SHA-256 for it in files")

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mlfpga import formats
+from mlfpga import exercises, formats
 from mlfpga.artifacts import course_root, writing_folder
 from mlfpga.bundle import manifest as manifest_module
-from mlfpga.bundle.manifest import SCHEMA, BundleError, Manifest, load, sha256
+from mlfpga.bundle.manifest import CASES, SCHEMA, BundleError, Manifest, load, sha256
 from mlfpga.bundle.overlay import check_overlay
 
 _BOARD = "AUP-ZU3"
@@ -40,6 +40,8 @@ def write(
     labels: np.ndarray,
     classes: list[str],
     accuracy: dict[str, float],
+    case: str | None = None,
+    ranking: dict[str, dict[str, float]] | None = None,
 ) -> Manifest:
     """Write the bundle of an accelerator; it appears whole or not at all, and is verified before it appears.
 
@@ -47,10 +49,15 @@ def write(
     inputs       test inputs (n, *shape) in engineering units; every expected word comes from the C simulation of these
     labels       (n,) integers
     accuracy     by stage, over these inputs: "float", "compressed"; "c_simulation" is measured here
+    case         what a sample is: "mlp", "cnn" or "rnn"; None: "cnn" if it has more than one axis, else "mlp"
+    ranking      of the case rnn: top_1, top_5, top_10 and mrr_10 by stage, as `accuracy`
 
     Raises RangeError if an input is outside the accelerator's input format, BundleError if labels do not fit inputs or
     the overlay is not the accelerator's.
     """
+    case = case or ("cnn" if len(accelerator.input.shape) > 1 else "mlp")
+    if case not in CASES:
+        raise BundleError(f"there is no case {case!r}; choose one of {', '.join(CASES)}")
     if len(labels) != len(inputs) or not len(inputs):
         raise BundleError(f"{len(inputs)} inputs came with {len(labels)} labels; give one for each, and at least one")
     check_overlay(
@@ -60,6 +67,7 @@ def write(
     expected_words = accelerator.predict_words(accelerator.input.encode(inputs))
     results = accelerator.output.decode(expected_words).reshape(len(inputs), -1)
     accuracy = accuracy | {"c_simulation": float(np.mean(results.argmax(axis=1) == labels))}
+    ranking = (ranking or {}) | ({"c_simulation": _ranking(results, np.asarray(labels))} if case == "rnn" else {})
 
     with writing_folder(folder) as target:
         shutil.copy(overlay.bitstream, target / "overlay.bit")
@@ -81,6 +89,7 @@ def write(
         manifest = Manifest(
             schema=SCHEMA,
             name=accelerator.name,
+            case=case,
             board=_BOARD,
             part=accelerator.part,
             clock_mhz=accelerator.clock_mhz,
@@ -91,12 +100,21 @@ def write(
             output=_stream(accelerator.output),
             classes=tuple(str(name) for name in classes),
             vectors="vectors.npz",
-            expected=manifest_module.Expected(len(inputs), accuracy),
+            expected=manifest_module.Expected(len(inputs), accuracy, ranking),
             files=files,
         )
         (target / "manifest.json").write_text(json.dumps(manifest.to_dict(), indent=2) + "\n")
         load(target).verify()
     return load(folder)
+
+
+def _ranking(results: np.ndarray, labels: np.ndarray) -> dict[str, float]:
+    """top_1, top_5, top_10 and mrr_10 of results (n, items); of equal results the item with the smaller index leads."""
+    own = np.take_along_axis(results, labels[:, None], axis=1)
+    ahead = (results > own) | ((results == own) & (np.arange(results.shape[1]) < labels[:, None]))
+    place = 1 + ahead.sum(axis=1)
+    top = {f"top_{k}": float(np.mean(place <= k)) for k in (1, 5, 10)}
+    return top | {"mrr_10": float(np.mean(np.where(place <= 10, 1 / place, 0)))}
 
 
 def _stream(form: formats.StreamFormat) -> manifest_module.Stream:
@@ -109,6 +127,7 @@ def _copy_board_code(target: Path) -> None:
         templates / "driver.py",
         templates / "deploy.ipynb",
         Path(formats.__file__),
+        Path(exercises.__file__),
         Path(manifest_module.__file__),
     ):
         shutil.copy(source, target / source.name)
