@@ -24,6 +24,15 @@ def test_unknown_name_lists_the_known_ones():
     )
 
 
+@pytest.mark.parametrize("name", ["digits", "pulses-generated", "recommender-generated"])
+def test_the_case_is_known_without_loading(name):
+    assert datasets.case_of(name) == datasets.load(name).case
+
+
+def test_every_name_has_a_case():
+    assert {datasets.case_of(name) for name in datasets.names()} == {"cnn", "mlp", "rnn"}
+
+
 def test_digits_hold_every_sample_of_scikit_learn_once(digits):
     from sklearn.datasets import load_digits
 

@@ -49,8 +49,8 @@ def server():
     server.server_close()
 
 
-def remote(*mirrors: str) -> RemoteFile:
-    return RemoteFile("set", "part", hashlib.sha256(CONTENT).hexdigest(), mirrors or (NOWHERE,))
+def remote(*mirrors: str, **more) -> RemoteFile:
+    return RemoteFile("set", "part", hashlib.sha256(CONTENT).hexdigest(), mirrors or (NOWHERE,), **more)
 
 
 def offer(server, mirror: str, body: bytes, length: int | None = None) -> str:
@@ -145,3 +145,29 @@ def test_a_users_folder_that_lacks_the_file_is_named_as_the_place_for_it(folders
     assert str(error.value).startswith(
         f"set: part.gz could not be downloaded. Without a network, put set's files into {folders}. Tried:\n  {NOWHERE}"
     )
+
+
+def test_a_plain_file_is_asked_for_and_cached_under_its_own_name(folders, server):
+    server.answers["/a/part"] = (CONTENT, len(CONTENT))
+    file = remote(f"{server.address}/a/", compressed=False)
+    assert content(file) == content(file) == CONTENT
+    assert server.asked == ["/a/part"]
+    assert (folders / "cache/datasets/set/part").read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("place", ["set/part", "other/part", "other/part.gz"])
+def test_the_users_folder_may_have_another_name(folders, monkeypatch, place):
+    path = folders / "own" / place
+    path.parent.mkdir(parents=True)
+    path.write_bytes(PACKED if place.endswith(".gz") else CONTENT)
+    monkeypatch.setenv("MLFPGA_DATA", str(folders / "own"))
+    assert content(remote(compressed=False, folders=("other",))) == CONTENT
+
+
+def test_a_file_with_a_common_name_is_looked_for_in_its_own_folder_only(folders, monkeypatch, server):
+    (folders / "part").write_bytes(b"of another dataset")
+    monkeypatch.setenv("MLFPGA_DATA", str(folders))
+    mirror = offer(server, "a", PACKED)
+    assert content(remote(mirror, common_name=True)) == CONTENT
+    with pytest.raises(DatasetError, match="is not the published file"):
+        content(remote(mirror))

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mlfpga.cli.verbs import InputError, add_verb
+from mlfpga.cli.verbs import InputError, UsageError, add_verb
 
 
 def add_verbs(verbs) -> None:
@@ -11,14 +11,18 @@ def add_verbs(verbs) -> None:
     data = add_verb(
         verbs,
         "data",
-        "Load a dataset, verify it and describe it; mnist is downloaded once if it is not on this machine",
+        "Load a dataset, verify it and describe it; public files are downloaded once if they are not on this machine",
         work_data,
         """
 mlfpga data digits
+mlfpga data pulses-generated --show pulses.png
 MLFPGA_DATA=/folder/with/files mlfpga data mnist
 """,
     )
-    data.add_argument("name", help="digits or mnist")
+    data.add_argument("name", help="digits, mnist, pulses, recommender or another; an unknown name lists them all")
+    data.add_argument(
+        "--show", metavar="FILE", type=Path, help="draw some of its samples into this file, e.g. data.png"
+    )
 
     simulate = add_verb(
         verbs,
@@ -52,7 +56,26 @@ def read_samples(path: Path):
 def work_data(chosen: argparse.Namespace) -> None:
     from mlfpga import datasets
 
-    print(datasets.load(chosen.name).describe())
+    data = datasets.load(chosen.name)
+    print(data.describe())
+    if chosen.show:
+        _draw(data, chosen.show)
+
+
+def _draw(data, path: Path) -> None:
+    """`data.show()` in a picture file of the kind that its name says, whole or not at all."""
+    from mlfpga.artifacts import writing
+
+    picture = data.show()
+    kind = path.suffix.removeprefix(".").lower()
+    kinds = picture.canvas.get_supported_filetypes()
+    if kind not in kinds:
+        raise UsageError(
+            f"{path} does not say what kind of picture it is; end it in .png or .{', .'.join(sorted(kinds))}"
+        )
+    with writing(path) as temporary:
+        picture.savefig(temporary, format=kind)
+    print(f"drawn into {path}")
 
 
 def work_simulate(chosen: argparse.Namespace) -> None:

@@ -2,14 +2,19 @@
 
 from dataclasses import dataclass, field, replace
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mlfpga.formats import FixedPoint, RangeError
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _SPLITS = ("train", "validation", "test")
 _CASES = {"mlp": 1, "cnn": 3, "rnn": 1}  # axes of one sample
 _CLASSES_TOLD = 12
+_SAMPLES_SHOWN = 2_000
 
 
 class DatasetError(Exception):
@@ -26,6 +31,7 @@ class Dataset:
     classes       the classes' names, in the order of their index
     sample_shape  of one sample: (features,), (height, width, channels) or (steps,)
     number        fixed-point format of one value as the accelerator's input takes it, e.g. "ufixed<8,1>"
+    first_number  the number of a row's first value in the recording it was cut from, for the axis of a picture
     picture       of pictures laid out as rows (see `flat`): their (height, width, channels); else None
 
     Fit on `train`, choose (epochs, widths, bits) on `validation`, report on `test`. Raises DatasetError if the arrays
@@ -46,6 +52,7 @@ class Dataset:
     source: str = field(repr=False)
     licence: str = field(repr=False)
     citation: str = field(repr=False)
+    first_number: int = 0
     picture: tuple[int, ...] | None = None
 
     def __post_init__(self):
@@ -146,6 +153,22 @@ class Dataset:
                 f"  licence   {self.licence}",
                 f"  citation  {self.citation}",
             )
+        )
+
+    def show(self) -> "Figure":
+        """A picture of the training split: images of every class, pulses and their mean, or sequences of items."""
+        # Only here, and only now: datasets stands below evaluate, and whoever only loads data needs no matplotlib.
+        from mlfpga.evaluate import data_plots
+
+        x, y = self.x_train[:_SAMPLES_SHOWN], self.y_train[:_SAMPLES_SHOWN]
+        if self.case == "rnn":
+            # All of them: popularity is counted.
+            return data_plots.plot_sequences(self.x_train, self.y_train, title=f"{self.name}: items in their order")
+        if self.case == "cnn" or self.picture:
+            return data_plots.plot_classes(self.images(x), y, self.classes, title=self.name)
+        counts = FixedPoint.parse(self.number).to_raw(x)
+        return data_plots.plot_pulses(
+            counts, y, self.classes, self.first_number, title=f"{self.name}: a few of each class"
         )
 
     def _sample_in_words(self) -> str:

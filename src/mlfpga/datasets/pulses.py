@@ -36,6 +36,7 @@ _description = partial(
     sample_shape=(SAMPLES,),
     # Nine bits, all of them after the binary point: counts 0 … 511.
     number="ufixed<9,0>",
+    first_number=FIRST_SAMPLE,
 )
 _REAL = {
     "source": "ICTP/AUP-ZU3-HLS4ML, 01-mlp/00.datasets/test.csv, from doi 10.5281/zenodo.8037058; recorded at the "

@@ -209,7 +209,7 @@ def _neutron_energies(detector: Detector, count: int, rng: np.random.Generator) 
 
 def _gamma_energies(detector: Detector, count: int, rng: np.random.Generator) -> np.ndarray:
     least = detector.least_energy
-    compton = rng.uniform(least, _CESIUM_COMPTON_EDGE, (count, 1))
+    compton = rng.uniform(min(least, _CESIUM_COMPTON_EDGE), _CESIUM_COMPTON_EDGE, (count, 1))
     line = rng.normal(_CESIUM_LINE, _CESIUM_LINE * detector.gamma_line_spread, (count, 1))
     background = least + rng.exponential(detector.gamma_background_mean, (count, 1))
     anything = rng.uniform(least, detector.gamma_any_to, (count, 1))
