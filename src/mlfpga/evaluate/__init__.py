@@ -4,6 +4,7 @@ Measures are plain NumPy and take *logits*. Every `plot_…` gives a `matplotlib
 last line of a cell, keep it with `savefig`), with labelled axes and marks that can be told apart without colour.
 """
 
+from mlfpga.evaluate.data_plots import plot_classes, plot_pulses, plot_sequences
 from mlfpga.evaluate.hardware import plot_agreement, plot_ranges, plot_reuse
 from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, mrr, ranking, roc, softmax, top_k
 from mlfpga.evaluate.plots import (
@@ -26,12 +27,15 @@ __all__ = [
     "figure",
     "mrr",
     "plot_agreement",
+    "plot_classes",
     "plot_confusion",
     "plot_curves",
     "plot_images",
+    "plot_pulses",
     "plot_ranges",
     "plot_reuse",
     "plot_roc",
+    "plot_sequences",
     "plot_sizes",
     "plot_tradeoff",
     "ranking",
