@@ -6,9 +6,10 @@ accelerator.predict(x)                                    # C simulation of the 
 build_ip(accelerator)                                     # Vitis HLS, where it is installed
 """
 
-from mlfpga.accelerators.hls4ml.configuration import configure, reuse_table
+from mlfpga.accelerators.hls4ml.configuration import configure
 from mlfpga.accelerators.hls4ml.conversion import convert
 from mlfpga.accelerators.hls4ml.profiling import Profile, profile
+from mlfpga.accelerators.hls4ml.reuse import reuse_table
 from mlfpga.accelerators.hls4ml.vitis import build_ip, find_vitis, read_report
 
 __all__ = [

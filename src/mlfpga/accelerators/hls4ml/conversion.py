@@ -7,14 +7,24 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from mlfpga.accelerators.contract import PART, Accelerator, AcceleratorError
+from mlfpga.accelerators.contract import Accelerator, AcceleratorError
 from mlfpga.accelerators.hls4ml.checks import check_model, check_name
-from mlfpga.accelerators.hls4ml.configuration import quiet
+from mlfpga.accelerators.hls4ml.graph import convert_graph, naming_errors
 from mlfpga.accelerators.hls4ml.streams import split_wide_streams
 from mlfpga.artifacts import writing_folder
 from mlfpga.formats import FixedPoint, StreamFormat
 
 _HLS = Path(__file__).parent / "hls"
+# What to replace in hls4ml's LSTM, and by what.
+_LSTM_TYPES = {
+    f"nnet::dense<data_T, res_T, typename CONFIG_T::mult_config{matrix}>({call}": (
+        f"nnet::dense<{input_type}, typename CONFIG_T::accum_t, typename CONFIG_T::mult_config{matrix}>({call}"
+    )
+    for matrix, input_type, call in (
+        (1, "data_T", "data, tmpres, param, param_b)"),
+        (2, "res_T", "h_newstate, tmpres_state, param_r, param_br)"),
+    )
+}
 
 
 def convert(
@@ -41,7 +51,7 @@ def convert(
         raise AcceleratorError(f"a clock of {clock_mhz} MHz is not possible; choose more than 0, usually 100")
     folder = Path(folder)
     with tempfile.TemporaryDirectory() as scratch, writing_folder(folder) as target:
-        graph = _convert_with_hls4ml(model, config, name, Path(scratch), clock_mhz)
+        graph = convert_graph(model, config, name, scratch, clock_mhz)
         accelerator = Accelerator(
             name=name,
             top=f"{name}_axi",
@@ -54,7 +64,7 @@ def convert(
             settings=_settings(graph),
         )
         split_wide_streams(graph, accelerator.input, accelerator.output)
-        with quiet():
+        with naming_errors(f"hls4ml could not write {name}"):
             graph.write()
         _copy_sources(Path(scratch), target, name)
         (x,), (y,) = graph.get_input_variables(), graph.get_output_variables()
@@ -62,25 +72,6 @@ def convert(
         write_simulation(accelerator)
         accelerator.save()
     return Accelerator.load(folder)
-
-
-def _convert_with_hls4ml(model, config, name: str, scratch: Path, clock_mhz: float):
-    import hls4ml
-
-    try:
-        with quiet():
-            return hls4ml.converters.convert_from_keras_model(
-                model,
-                hls_config=config,
-                output_dir=str(scratch),
-                project_name=name,
-                backend="Vitis",
-                io_type="io_stream",
-                part=PART,
-                clock_period=1000 / clock_mhz,
-            )
-    except Exception as error:  # hls4ml raises bare Exception for most of what it refuses
-        raise AcceleratorError(f"hls4ml could not convert {name}: {error}") from error
 
 
 def _stream_format(variables, stream_bits: int) -> StreamFormat:
@@ -111,6 +102,12 @@ def _copy_sources(project: Path, target: Path, name: str) -> None:
     source = firmware / f"{name}.cpp"
     lines = source.read_text().splitlines(keepends=True)
     source.write_text("".join(line for line in lines if "#pragma HLS INTERFACE axis" not in line))
+    # hls4ml 1.3.0 compiles its other LSTM along with the one it uses, and that one takes a single type for everything.
+    recurrent = firmware / "nnet_utils" / "nnet_recurrent.h"
+    text = recurrent.read_text()
+    for wrong, right in _LSTM_TYPES.items():
+        text = text.replace(wrong, right)
+    recurrent.write_text(text)
 
 
 def write_wrapper(accelerator: Accelerator, input_type: str, output_type: str, parts: int = 1) -> None:
