@@ -1,7 +1,9 @@
 # The course's commands. Each sets up what it needs first (make help lists them; README.md explains them).
 
 PYTHON ?= python3
-DATASET ?= $(or $(MLFPGA_DATASET),digits)
+DATASET ?= $(MLFPGA_DATASET)
+# What `make labs` runs if nothing is chosen: a dataset, or all: one dataset for each case, none needs a network.
+LABS := digits
 HOST := .venv/host/bin
 BOARD := .venv/board/bin
 # Only the course's two kernels are offered; the encryption is what keeps kernels from warning that they have none.
@@ -19,8 +21,8 @@ help:  ## list these commands
 setup:  ## set up both environments under .venv/ (every other command does this first)
 	@$(PYTHON) environments/setup.py
 
-labs: setup  ## run labs 01-05 in order and write the report; DATASET=mnist for MNIST, FRESH=1 to run all again
-	@$(HOST)/mlfpga run --dataset $(DATASET) $(if $(FRESH),--fresh)
+labs: setup  ## run labs 01-05, write the report; DATASET=mnist, pulses, recommender or all, FRESH=1 to run all again
+	@$(HOST)/mlfpga run --dataset $(or $(DATASET),$(LABS)) $(if $(FRESH),--fresh)
 
 test: setup  ## run every test, in both environments; this executes every notebook
 	$(HOST)/ruff check .
@@ -28,14 +30,14 @@ test: setup  ## run every test, in both environments; this executes every notebo
 	$(HOST)/python -m pytest tests --ignore=tests/board
 	$(BOARD)/python -m pytest tests/board tests/formats tests/bundle
 
-lab: setup  ## open JupyterLab with both kernels; DATASET=mnist for MNIST
-	MLFPGA_DATASET=$(DATASET) $(HOST)/jupyter lab $(LAB_OPTIONS)
+lab: setup  ## open JupyterLab with both kernels; DATASET=mnist, pulses, … for the labs that serve every case
+	$(if $(DATASET),MLFPGA_DATASET=$(DATASET)) $(HOST)/jupyter lab $(LAB_OPTIONS)
 
-figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path, board or vivado for one group
+figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path, board, vivado or cases: one group
 	@$(HOST)/mlfpga figures $(if $(ONLY),--only $(ONLY))
 
 report: setup  ## write build/report/index.html from the stages that are finished
-	@$(HOST)/mlfpga report --dataset $(DATASET)
+	@$(HOST)/mlfpga report --dataset $(or $(DATASET),$(LABS))
 
 lock: setup  ## resolve the packages anew: environments/*.lock and environment.yaml
 	@$(HOST)/python environments/lock.py

@@ -1,4 +1,4 @@
-"""The committed notebooks: clean, with a solution to every exercise, and running from top to bottom on digits."""
+"""The committed notebooks: clean, with exercises that check themselves, and running from top to bottom, every case."""
 
 import json
 import re
@@ -9,12 +9,14 @@ import pytest
 
 from mlfpga import course
 from mlfpga.artifacts import course_root
-from mlfpga.course import notebooks, release, runner
+from mlfpga.course import exercise_rules, notebooks, release, runner, side_by_side
+from mlfpga.course.measures import RANKING
 from mlfpga.course.stages import BOARD_KERNEL, HOST_KERNEL
 
 pytestmark = pytest.mark.host
 
 NOTEBOOKS = release.course_notebooks(course_root())
+DATASETS = list(course.DEFAULTS.values())
 KERNELS = {HOST_KERNEL: "mlfpga (host)", BOARD_KERNEL: "AUP-ZU3 (virtual)"}
 
 
@@ -31,7 +33,8 @@ def kernel_of(path: Path) -> str:
 
 
 def test_every_stage_has_its_notebook():
-    assert {course_root() / stage.notebook for stage in course.STAGES} <= set(NOTEBOOKS)
+    stages = {stage for dataset in DATASETS for stage in course.stages_of(dataset)}
+    assert {course_root() / stage.notebook for stage in stages} <= set(NOTEBOOKS)
 
 
 @each_notebook
@@ -62,21 +65,31 @@ def test_notebook_names_its_kernel_and_no_machine(path):
 
 @each_notebook
 def test_code_cells_are_introduced_by_text(path):
-    """At most two code cells follow one text: a calculation and its picture, or an exercise and its solution."""
-    cells = notebooks.read(path).cells
+    """At most two code cells follow one text: a calculation and its picture, or an exercise and its solution.
+
+    (The check of an exercise is not counted.)
+    """
+    cells = [cell for cell in notebooks.read(path).cells if exercise_rules.CHECK not in exercise_rules.tags(cell)]
     assert cells[0].cell_type == "markdown" and cells[0].source.startswith("# ")
     for three in zip(cells, cells[1:], cells[2:], strict=False):
         assert any(cell.cell_type == "markdown" for cell in three), three[0].source[:60]
 
 
 @each_notebook
-def test_every_exercise_has_a_solution_that_checks_itself(path):
+def test_three_to_five_exercises_and_what_hardware_people_should_take_from_it(path):
+    notebook = notebooks.read(path)
+    assert 3 <= exercise_rules.count(notebook) <= 5
+    assert exercise_rules.closes(notebook)
+
+
+@each_notebook
+def test_every_exercise_has_a_solution_and_a_check_that_can_do_without_it(path):
     if (course_root() / release.MARK).exists():
         pytest.skip("a student release has no solutions")
     notebook = notebooks.read(path)
-    assert release.unsolved_exercises(notebook) == []
+    assert exercise_rules.problems(notebook) == []
     for cell in notebook.cells:
-        if release.SOLUTION in release.tags(cell) and cell.cell_type == "code":
+        if exercise_rules.SOLUTION in exercise_rules.tags(cell):
             assert re.search(r"\bassert\b|AssertionError", cell.source), cell.source[:60]
 
 
@@ -84,28 +97,49 @@ def test_labs_have_exercises_and_the_release_drops_their_solutions(tmp_path):
     if (course_root() / release.MARK).exists():
         pytest.skip("this is a release")
     solutions = [
-        cell.source for path in NOTEBOOKS for cell in notebooks.read(path).cells if "solution" in release.tags(cell)
+        cell.source
+        for path in NOTEBOOKS
+        for cell in notebooks.read(path).cells
+        if "solution" in exercise_rules.tags(cell)
     ]
     assert len(solutions) >= 4
     released = release.write(tmp_path / "release")
     assert len(released) == len(NOTEBOOKS)
     text = "".join(path.read_text() for path in released)
-    assert '"exercise"' in text and '"solution"' not in text
+    assert '"exercise"' in text and '"check"' in text and '"solution"' not in text
     for path in released:
         nbformat.validate(nbformat.read(path, as_version=4))
 
 
+@pytest.fixture(scope="session")
+def failures() -> str:
+    """All labs run on the dataset of each case that needs no network, side by side; what failed, if anything did.
+
+    They run where `make labs` does, so what is up to date there (same text, library, data, stages) is not run twice.
+    """
+    try:
+        side_by_side.run(DATASETS)
+    except course.StageError as error:
+        return str(error)
+    return ""
+
+
 @pytest.mark.slow
-@pytest.mark.parametrize("stage", course.STAGES, ids=lambda stage: stage.name)
-def test_notebook_runs_on_digits(stage):
-    """Runs where `make labs` does, so what is up to date there (same text, library, data, stages) is not run twice."""
-    runner.run("digits", [stage.name])
-    assert runner.is_up_to_date("digits", stage)
-    executed = nbformat.read(runner.executed_notebook("digits", stage), as_version=4)
+@pytest.mark.parametrize(
+    "dataset, stage",
+    [(dataset, stage) for dataset in DATASETS for stage in course.stages_of(dataset)],
+    ids=lambda value: getattr(value, "name", value),
+)
+def test_notebook_runs(failures, dataset, stage):
+    assert runner.is_up_to_date(dataset, stage), failures
+    executed = nbformat.read(runner.executed_notebook(dataset, stage), as_version=4)
     for cell in executed.cells:
         if cell.cell_type == "code" and cell.source.strip():
             assert cell.execution_count is not None, cell.source[:60]
             assert not [output for output in cell.outputs if output.output_type == "error"]
+            if exercise_rules.CHECK in exercise_rules.tags(cell) and not (course_root() / release.MARK).exists():
+                told = "".join(output.get("text", "") for output in cell.outputs).splitlines()
+                assert told and all(line.startswith("✓ ") for line in told), told
 
 
 @pytest.mark.slow
@@ -122,8 +156,10 @@ def test_the_lab_on_hanging_dmas_runs_alone():
 
 
 @pytest.mark.slow
-def test_board_gives_what_the_c_simulation_gave():
-    here = course.workspace("digits")
-    board = here.metrics("board")
+@pytest.mark.parametrize("dataset", DATASETS)
+def test_board_gives_what_the_c_simulation_gave(failures, dataset):
+    here = course.workspace(dataset)
+    board, simulated = here.metrics("board"), here.metrics("accelerator")
     assert board["words_equal"] == board["words_compared"] > 0
-    assert board["accuracy"] == pytest.approx(here.metrics("accelerator")["accuracy"], abs=1e-12)
+    for measure in ("accuracy", *(RANKING if here.case == "rnn" else ())):
+        assert board[measure] == pytest.approx(simulated[measure], abs=1e-12), measure

@@ -25,17 +25,18 @@ def checkout(tmp_path, monkeypatch):
         (root / folder).mkdir(parents=True)
     (root / "README.md").write_text("read me")
     (root / "src/mlfpga/__pycache__/x.pyc").write_text("")
-    cells = cell("1 + 1"), cell("# your turn", "exercise"), cell("answer = 42", "solution"), cell("2 + 2")
+    cells = cell("1 + 1"), cell("# your turn", "exercise"), cell("answer = 42", "solution")
+    cells += (cell("check(lambda answer: answer == 42, 'ask again')", "check"),)
     nbformat.write(notebook(*cells), root / "labs/lab01_training/01_mlp.ipynb")
     monkeypatch.setenv("MLFPGA_ROOT", str(root))
     return root
 
 
-def test_release_drops_solutions_and_keeps_exercises(checkout, tmp_path):
+def test_release_drops_solutions_and_keeps_exercises_and_their_checks(checkout, tmp_path):
     (written,) = release.write(tmp_path / "release")
     sources = [each.source for each in nbformat.read(written, as_version=4).cells]
-    assert sources == ["1 + 1", "# your turn", "2 + 2"]
-    assert "answer" not in written.read_text()
+    assert sources == ["1 + 1", "# your turn", "check(lambda answer: answer == 42, 'ask again')"]
+    assert "answer = 42" not in written.read_text()
     original = nbformat.read(checkout / "labs/lab01_training/01_mlp.ipynb", as_version=4)
     assert len(original.cells) == 4, "the checkout itself keeps its solutions"
 
@@ -57,11 +58,3 @@ def test_existing_folder_is_refused_and_left_alone(checkout, tmp_path):
 def test_release_inside_the_checkout_is_refused(checkout):
     with pytest.raises(release.ReleaseError, match="lies in the checkout itself"):
         release.write(checkout / "release")
-
-
-def test_exercise_without_a_solution_is_found():
-    solved = [cell("a", "exercise"), cell("b", "solution")]
-    open_one = cell("c", "exercise")
-    assert release.unsolved_exercises(notebook(*solved)) == []
-    assert release.unsolved_exercises(notebook(*solved, open_one)) == [open_one.id]
-    assert release.unsolved_exercises(notebook(open_one, *solved)) == [open_one.id]

@@ -1,4 +1,4 @@
-"""The release for students: the checkout without solutions."""
+"""The release for students: the checkout without solutions. The checks of the exercises stay."""
 
 import shutil
 from pathlib import Path
@@ -7,6 +7,7 @@ import nbformat
 
 from mlfpga.artifacts import course_root, writing_folder
 from mlfpga.course import notebooks
+from mlfpga.course.exercise_rules import SOLUTION, tags
 
 # What a student needs; tests too, so that a student who changes the library can check it.
 CONTENT = """
@@ -17,9 +18,6 @@ LEFT_BEHIND = shutil.ignore_patterns("__pycache__", "*.egg-info", ".ipynb_checkp
 
 # This file says that the checkout is a release: tests then do not ask for solutions.
 MARK = "STUDENT_RELEASE"
-
-SOLUTION = "solution"
-EXERCISE = "exercise"
 
 
 class ReleaseError(Exception):
@@ -56,21 +54,3 @@ def without_solutions(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
     """The notebook without its cells tagged `solution`."""
     kept = [cell for cell in notebook.cells if SOLUTION not in tags(cell)]
     return nbformat.NotebookNode({**notebook, "cells": kept})
-
-
-def unsolved_exercises(notebook: nbformat.NotebookNode) -> list[str]:
-    """The ids of cells tagged `exercise` that no solution follows before the next exercise."""
-    unsolved: list[str] = []
-    waiting: str | None = None
-    for cell in notebook.cells:
-        if EXERCISE in tags(cell) and cell.cell_type == "code":
-            unsolved += [waiting] if waiting else []
-            waiting = cell.id
-        elif SOLUTION in tags(cell):
-            waiting = None
-    return unsolved + ([waiting] if waiting else [])
-
-
-def tags(cell: nbformat.NotebookNode) -> list[str]:
-    """A cell's tags."""
-    return cell.metadata.get("tags", [])

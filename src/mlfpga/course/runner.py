@@ -77,6 +77,7 @@ def make_stage(stage: Stage, dataset: str, progress: Progress | None = None) -> 
         "MLFPGA_DATASET": dataset,
         "MLFPGA_HEADLESS": "1",
         "MLFPGA_MAKING": ",".join([*making, stage.name]),
+        "MPLBACKEND": "module://matplotlib_inline.backend_inline",  # pictures belong in the notebook, whatever is set
         # Solutions must pass the checks of their exercises; what a student tried is told and stops nothing.
         "MLFPGA_CHECKS": "" if (course_root() / RELEASE_MARK).exists() else STRICT,
     }

@@ -22,7 +22,12 @@ def at_least(name: str, value: float, unit: str, limit: float, how: str) -> dict
     return _entry(name, value, unit, limit, value >= limit, f"{how}; at least")
 
 
-def _entry(name: str, value: float, unit: str, limit: float, met: bool, how: str) -> dict:
+def reported(name: str, value: float, unit: str, how: str) -> dict:
+    """An entry that is only told: nothing is asked of its value."""
+    return _entry(name, value, unit, None, True, f"{how}; reported")
+
+
+def _entry(name: str, value: float, unit: str, limit: float | None, met: bool, how: str) -> dict:
     # Rounded for reading, after the comparison.
     return {"name": name, "value": round(value, 4), "unit": unit, "limit": limit, "met": bool(met), "how": how}
 
@@ -63,8 +68,8 @@ def measured_by(
     return json.loads(run_module(python, module, arguments, what, environment).splitlines()[-1])
 
 
-def run_labs(build: Path, dataset: str, *arguments: str) -> None:
-    """`mlfpga run` into a build folder of its own; StageError if a lab fails.
+def run_labs(build: Path, dataset: str, *arguments: str, show: bool = False) -> None:
+    """`mlfpga run` into a build folder of its own, its progress on stderr if `show`; StageError if a lab fails.
 
     Downloaded datasets are used again: how fast the network is says nothing about the course.
     """
@@ -74,6 +79,7 @@ def run_labs(build: Path, dataset: str, *arguments: str) -> None:
     if downloaded.is_dir():
         environment.setdefault("MLFPGA_DATA", str(downloaded))
     command = [sys.executable, "-m", "mlfpga.cli", "run", "--dataset", dataset, *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    progress = sys.stderr if show else subprocess.DEVNULL
+    done = subprocess.run(command, env=environment, stdout=progress, stderr=subprocess.PIPE, text=True)
     if done.returncode:
         raise StageError(f"the labs on {dataset} failed: {done.stderr.strip().splitlines()[-1]}")
