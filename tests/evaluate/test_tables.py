@@ -12,3 +12,22 @@ def test_numbers_become_readable_text_and_unknown_columns_stay_out():
     assert table.index.tolist() == ["float"]
     assert table.to_dict("records") == [{"accuracy": "97.79%", "sparsity": "50.0%", "weights": "52,544"}]
     assert "52,544" in table.to_html()
+
+
+def test_estimates_are_columns_of_their_own_and_marked():
+    rows = [
+        {
+            "name": "a",
+            "accuracy": 0.5,
+            "validation_accuracy": 0.25,
+            "estimate": {"LUT": 12345.6, "latency (µs)": 1.2345},
+        },
+        {"name": "b", "accuracy": 0.5, "validation_accuracy": 0.25, "estimate": {"LUT": 7, "latency (µs)": 0.0}},
+    ]
+    assert comparison_table(rows).to_dict("list") == {
+        "accuracy": ["50.00%"] * 2,
+        "on validation": ["25.00%"] * 2,
+        "LUT (estimated)": ["12,346", "7"],
+        "latency (µs) (estimated)": ["1.23", "0"],
+    }
+    assert "LUT (estimated)" not in comparison_table([rows[0], {**rows[1], "estimate": {}}])

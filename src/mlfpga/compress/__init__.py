@@ -8,6 +8,8 @@
     Distiller  trains a small student on a large teacher's logits
     finish     what goes to hardware: no training wrappers, every weight the very value its quantizer gives
     cost       bits, zeros, multiplications of one model; `compare` makes the table
+    explore    many recipes for one model, on every core or a Dask cluster: the table and the Pareto picture; `sweep`
+               gives the rows alone, `apply` follows one `Recipe`, `grid` makes many
 
 Each takes a model and gives a new one, so that they combine: `prunable(quantize(model, …), …)` learns both at once, and
 a `Distiller` may have that as its student.
@@ -22,19 +24,26 @@ from mlfpga.compress.pruning import follows_pattern, prunable
 from mlfpga.compress.quantization import Ranges, integer_bits, quantize, quantizers, ranges
 from mlfpga.compress.sensitivity import choose_bits, sensitivity
 from mlfpga.compress.structured import importance, shrink, shrink_in_steps
+from mlfpga.compress.sweeps import Exploration, Recipe, SweepError, apply, explore, grid, sweep
 from mlfpga.models import load, save
 
 __all__ = [
     "CompressError",
     "Distiller",
+    "Exploration",
     "Ranges",
+    "Recipe",
+    "SweepError",
+    "apply",
     "choose_bits",
     "compare",
     "cost",
     "distillation_loss",
+    "explore",
     "finish",
     "fold_batchnorm",
     "follows_pattern",
+    "grid",
     "importance",
     "integer_bits",
     "load",
@@ -46,4 +55,5 @@ __all__ = [
     "sensitivity",
     "shrink",
     "shrink_in_steps",
+    "sweep",
 ]
