@@ -60,10 +60,9 @@ class _Labs:
         labels = [stage.label for stage in stages_of(self.dataset) if stage.name in TRAINING]
         return sum(json.loads((records / f"{label}.json").read_text())["seconds"] for label in labels)
 
-    def right(self) -> int:
-        """How many test samples the virtual board got right."""
-        board = self.metrics("board")
-        return round(board["accuracy"] * board["samples"])
+    def right(self, stage: str) -> int:
+        """How many of the test samples a stage got right."""
+        return round(self.metrics(stage)["accuracy"] * self.metrics("board")["samples"])
 
 
 def _mnist(labs: _Labs) -> Iterator[dict]:
@@ -83,12 +82,10 @@ def _mnist(labs: _Labs) -> Iterator[dict]:
 
 def _pulses(folds: list[_Labs]) -> Iterator[dict]:
     pulses = _tested_once(folds)
-    right_in_float = sum(
-        round(labs.metrics("training")["accuracy"] * labs.metrics("board")["samples"]) for labs in folds
-    )
+    right_in_float = sum(labs.right("training") for labs in folds)
     how = f"{len(folds)}-fold cross-validation, each of {pulses:,} real pulses tested once by a model that never saw it"
     yield at_least("cases.pulses_float", 100 * right_in_float / pulses, "%", 99.5, f"Keras, {how}")
-    right = sum(labs.right() for labs in folds)
+    right = sum(labs.right("board") for labs in folds)
     yield at_least("cases.pulses_board", 100 * right / pulses, "%", 99.3, f"virtual board, {how}")
     yield _weights("pulses", [labs.metrics("compression") for labs in folds], 1_500)
     yield _words("pulses", folds)
