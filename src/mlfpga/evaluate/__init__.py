@@ -4,6 +4,7 @@ Measures are plain NumPy and take *logits*. Every `plot_…` gives a `matplotlib
 last line of a cell, keep it with `savefig`), with labelled axes and marks that can be told apart without colour.
 """
 
+from mlfpga.evaluate.compression_plots import plot_sensitivity
 from mlfpga.evaluate.data_plots import plot_classes, plot_pulses, plot_sequences
 from mlfpga.evaluate.hardware import plot_agreement, plot_ranges, plot_reuse
 from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, mrr, ranking, roc, softmax, top_k
@@ -11,10 +12,12 @@ from mlfpga.evaluate.plots import (
     plot_confusion,
     plot_curves,
     plot_images,
+    plot_pareto,
     plot_roc,
     plot_sizes,
     plot_tradeoff,
 )
+from mlfpga.evaluate.pruning_plots import plot_importance, plot_sparsity_pattern
 from mlfpga.evaluate.style import bar_style, figure, series_style
 from mlfpga.evaluate.tables import comparison_table
 
@@ -31,12 +34,16 @@ __all__ = [
     "plot_confusion",
     "plot_curves",
     "plot_images",
+    "plot_importance",
+    "plot_pareto",
     "plot_pulses",
     "plot_ranges",
     "plot_reuse",
     "plot_roc",
+    "plot_sensitivity",
     "plot_sequences",
     "plot_sizes",
+    "plot_sparsity_pattern",
     "plot_tradeoff",
     "ranking",
     "roc",
