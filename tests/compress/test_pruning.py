@@ -118,7 +118,7 @@ def test_the_smallest_go(schedule):
     assert np.array_equal(made.get_weights()[0] == 0, np.abs(before) < np.sort(np.abs(before), axis=None)[120])
 
 
-@pytest.mark.parametrize("steps", [1, 2, 7, 59, 60, 61, 100, 101, 370])
+@pytest.mark.parametrize("steps", [1, 2, 7, 59, 60, 61, 100, 101, 373])
 def test_the_zeros_follow_the_cubic_curve(steps):
     made = compress.prunable(keras.Sequential([L.Input((25,)), L.Dense(40)]), 0.8, steps)
     end = max(1, int(0.6 * steps))
