@@ -27,6 +27,28 @@ def test_finishing_changes_the_weights_and_not_the_function(quantized, data):
     assert all(len(np.unique(w)) <= 2**6 for w in finished.get_weights())
 
 
+def test_finishing_leaves_the_model_in_training_as_it_is(quantized):
+    before = quantized.get_weights()
+    compress.finish(quantized)
+    assert all(np.array_equal(a, b) for a, b in zip(quantized.get_weights(), before, strict=True))
+
+
+def test_weights_far_outside_the_range_become_its_very_ends(quantized):
+    """Where QKeras's x + (q - x) has another last bit than q, and a float's 24 bits cannot tell 1 from 1 - 2^-31."""
+    layer = quantized.get_layer("logits")
+    kernel, bias = layer.get_weights()
+    kernel[:, 0], kernel[:, 1] = 1000.1, -1000.1
+    layer.set_weights([kernel, bias])
+    for bits in (6, 24, 32):
+        layer.kernel_quantizer_internal.bits = bits
+        finished = compress.finish(quantized).get_layer("logits").get_weights()[0]
+        number = FixedPoint(bits, int(layer.kernel_quantizer_internal.integer) + 1)
+        raw = number.to_raw(finished)
+        assert np.array_equal(number.from_raw(raw), finished)
+        assert (finished[:, 1] == number.minimum).all()
+        assert finished[0, 0] == number.maximum if bits <= 25 else 1 - 2**-23 < finished[0, 0] / number.maximum < 1
+
+
 def test_a_float_model_is_left_alone(trained):
     finished = compress.finish(trained)
     assert all(np.array_equal(a, b) for a, b in zip(finished.get_weights(), trained.get_weights(), strict=True))
