@@ -148,6 +148,18 @@ def test_histories_are_the_beginnings_padded_in_front():
         assert np.array_equal(sequence[30 - len(items) :], items)
 
 
+def test_what_begins_a_walk_of_a_later_part_is_in_that_part_too():
+    rng = np.random.default_rng(3)
+    samples = recommender.histories(recommender.walks(120, rng))
+    parts = recommender._by_user(samples, [0.3, 0.3], rng)
+    assert sum(len(y) for _, y in parts) == len(samples[1])
+    whole = [{walk_of(x, y) for x, y in zip(*part, strict=True)} for part in parts]
+    assert min(map(len, whole)) > 500
+    for earlier, later in ((0, 1), (0, 2), (1, 2)):
+        beginnings = {walk[:length] for walk in whole[later] for length in range(1, len(walk) + 1)}
+        assert not whole[earlier] & beginnings
+
+
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
