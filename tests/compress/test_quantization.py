@@ -102,9 +102,20 @@ def test_convolutions_and_a_relu_inside_a_layer_are_quantized_too():
     [
         (dict(weight_bits=0), "weight_bits is 0; choose 2 to 32"),
         (dict(weight_bits=1), "weight_bits is 1; choose 2 to 32"),
+        (dict(weight_bits=4.5), "weight_bits is 4.5; choose 2 to 32"),
+        (dict(weight_bits={"dense_1": 4, "dense_2": 0, "logits": 8}), "weight_bits of dense_2 is 0; choose 2 to 32"),
+        (
+            dict(weight_bits={"dense_1": 4, "dense2": 4, "relu_1": 8}),
+            "weight_bits names dense2, relu_1; the layers it can name: dense_1, dense_2, logits",
+        ),
+        (
+            dict(activation_bits={"relu_2": 4}),
+            "activation_bits names no width for relu_1; give one, or None for floating point",
+        ),
         (dict(weight_bits=33), "weight_bits is 33; choose 2 to 32"),
-        (dict(activation_bits=0), "activation_bits is 0; choose 1 to 32"),
-        (dict(activation_bits=33), "activation_bits is 33; choose 1 to 32"),
+        (dict(activation_bits=0), "activation_bits is 0; choose 1 to 31"),
+        (dict(activation_bits=32), "activation_bits is 32; choose 1 to 31"),
+        (dict(activation_bits=33), "activation_bits is 33; choose 1 to 31"),
     ],
 )
 def test_widths_that_do_not_exist_are_refused(trained, data, bits, message):
@@ -119,6 +130,95 @@ def test_too_few_bits_for_the_integer_part_are_refused(trained, data):
         compress.quantize(trained, found, 8, 4)
     assert str(error.value) == (
         "layer relu_1: values up to 20 need 5 integer bits, more than activation_bits leaves (4); choose more bits"
+    )
+
+
+def test_each_layer_may_have_its_own_width_or_none(trained, data):
+    weight_bits, activation_bits = {"dense_1": 4, "dense_2": None, "logits": 7}, {"relu_1": 5, "relu_2": None}
+    found = compress.ranges(trained, data.x_train)
+    quantized = compress.quantize(trained, found, weight_bits, activation_bits)
+    told = compress.quantizers(quantized)
+    assert list(told) == ["dense_1", "relu_1", "logits"]
+    assert told["dense_1"]["bias"].startswith("quantized_bits(4,")
+    assert told["logits"]["kernel"].startswith("quantized_bits(7,")
+    assert told["relu_1"]["activation"].startswith("quantized_relu(5,")
+
+    w1, b1, w2, b2, w3, b3 = (w.astype(np.float64) for w in trained.get_weights())
+
+    def weight(value, largest, bits):
+        return rounded(value, f"fixed<{bits},{compress.integer_bits(largest) + 1},RND_CONV,SAT>")
+
+    x = data.x_test @ weight(w1, np.abs(w1).max(), 4) + weight(b1, np.abs(b1).max(), 4)
+    integer = compress.integer_bits(found["relu_1"].activation)
+    x = rounded(np.maximum(x, 0), f"ufixed<5,{integer},RND_CONV,SAT>")
+    x = np.maximum(x @ w2 + b2, 0) @ weight(w3, np.abs(w3).max(), 7) + weight(b3, np.abs(b3).max(), 7)
+    assert np.allclose(models.logits(quantized, data.x_test), x, atol=1e-5)
+
+
+def test_one_width_for_all_is_the_same_as_a_dict_that_says_so(trained, data):
+    found = compress.ranges(trained, data.x_train)
+    same = compress.quantize(
+        trained, found, dict.fromkeys(("dense_1", "dense_2", "logits"), 4), dict.fromkeys(("relu_1", "relu_2"), 3)
+    )
+    assert compress.quantizers(same) == compress.quantizers(compress.quantize(trained, found, 4, 3))
+
+
+@pytest.mark.parametrize(("weight_bits", "activation_bits"), [(2, 1), (32, 31)])
+def test_the_ends_of_the_widths_work(trained, data, weight_bits, activation_bits):
+    found = {
+        name: compress.Ranges(*(None if value is None else 1.0 for value in (r.weight, r.bias, r.activation)))
+        for name, r in compress.ranges(trained, data.x_train).items()
+    }
+    quantized = compress.quantize(trained, found, weight_bits, activation_bits)
+    outputs = models.logits(quantized, data.x_test)
+    assert np.isfinite(outputs).all()
+    kernel = compress.finish(quantized).get_layer("dense_2").get_weights()[0]
+    number = FixedPoint(weight_bits, 1)
+    assert number.minimum <= kernel.astype(np.float64).min() and kernel.astype(np.float64).max() <= number.maximum
+
+
+def test_weights_of_zero_stay_zero(data):
+    model = models.mlp(8, 3, hidden=(4,))
+    model.set_weights([np.zeros_like(w) for w in model.get_weights()])
+    quantized = compress.quantize(model, compress.ranges(model, data.x_train), 2, 1)
+    assert not models.logits(quantized, data.x_test).any()
+    assert compress.cost(quantized)["nonzero"] == 0
+
+
+def test_every_kind_of_layer_at_once():
+    inputs = keras.Input((8, 8, 2))
+    x = keras.layers.Conv2D(3, 3, activation="relu", name="conv")(inputs)
+    x = keras.layers.DepthwiseConv2D(3, padding="same", depth_multiplier=2, name="depthwise")(x)
+    x = keras.layers.Activation("relu", name="relu")(x)
+    x = keras.layers.AveragePooling2D()(x)
+    x = keras.layers.Add()([x, keras.layers.Conv2D(6, 1, name="beside")(x)])
+    x = keras.layers.Reshape((9, 6))(x)
+    x = keras.layers.Conv1D(4, 3, padding="causal", dilation_rate=2, use_bias=False, name="along")(x)
+    x = keras.layers.ReLU(name="last_relu")(x)
+    outputs = keras.layers.Dense(3, name="logits")(keras.layers.GlobalAveragePooling1D()(x))
+    model = keras.Model(inputs, outputs)
+    x = np.random.default_rng(2).random((60, 8, 8, 2), dtype=np.float32)
+    found = compress.ranges(model, x, coverage=100)
+    kernel = model.get_layer("depthwise").get_weights()[0]
+    assert found["depthwise"] == compress.Ranges(weight=float(np.abs(kernel).max()), bias=0.0)
+    assert np.allclose(models.logits(compress.quantize(model, found, 20, 20), x), models.logits(model, x), atol=1e-4)
+
+    # The twins with rounded weights are Keras's layers with weights that were rounded beforehand.
+    quantized = compress.quantize(model, found, 4, dict.fromkeys(("conv", "relu", "last_relu")))
+    by_hand = models.copy_model(model)
+    by_hand.set_weights([rounded(w, "fixed<4,1,RND_CONV,SAT>") for w in model.get_weights()])
+    assert np.allclose(models.logits(quantized, x), models.logits(by_hand, x), atol=1e-6)
+
+
+def test_weights_or_activations_that_are_not_finite_are_named(trained, data):
+    broken = models.copy_model(trained)
+    kernel, bias = broken.get_layer("dense_2").get_weights()
+    kernel[0, 0] = np.nan
+    broken.get_layer("dense_2").set_weights([kernel, bias])
+    with pytest.raises(compress.CompressError) as error:
+        compress.ranges(broken, data.x_train)
+    assert str(error.value) == (
+        "layer dense_2: a weight is NaN or infinite; train the model again, with a lower learning rate"
     )
 
 
@@ -139,7 +239,10 @@ def test_calibration_data_of_another_shape_is_refused(trained):
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (keras.layers.LSTM(3, name="memory"), "layer memory is a LSTM, which has no quantized twin here"),
+        (keras.layers.Bidirectional(keras.layers.LSTM(3), name="memory"), "layer memory is a Bidirectional, which has"),
+        (keras.layers.SeparableConv1D(3, 2, name="two"), "layer two is a SeparableConv1D, which has no quantized twin"),
+        (keras.layers.Conv1D(4, 2, groups=2, name="apart"), "layer apart has groups=2, which its twin does not know"),
+        (keras.layers.BatchNormalization(name="bn"), r"layer bn is a batch normalization.*: fold_batchnorm\(model\)"),
         (keras.layers.Dense(3, activation="tanh", name="bent"), "layer bent has activation tanh; use ReLU inside"),
         (keras.layers.Dense(3, activation="softmax", name="end"), "layer end has activation softmax"),
         (keras.layers.ReLU(max_value=6, name="relu6"), "layer relu6 is a ReLU, which has no quantized twin here"),
