@@ -27,7 +27,7 @@ def test_the_teacher_is_several_times_larger(request, name):
 
 def test_changes_take_the_place_of_what_is_chosen(halves, echoes):
     assert models.for_case(halves, hidden=(5,), name="mine").get_layer("dense_1").units == 5
-    assert models.for_case(echoes, kind="lstm").get_layer("lstm").units == 16
+    assert models.for_case(echoes, kind="lstm").get_layer("lstm").units == 12
 
 
 def test_a_table_has_a_row_for_every_number_that_occurs(echoes):

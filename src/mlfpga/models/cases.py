@@ -76,7 +76,7 @@ def _rnn(data: Dataset, size: str) -> tuple:
         items=max(len(data.classes), int(data.input_range[1]) + 1),
         classes=len(data.classes),
         kind="gru",
-        embedding=8 if size == "student" else 32,
-        units=16 if size == "student" else 64,
+        embedding=6 if size == "student" else 32,
+        units=12 if size == "student" else 64,
         name=size,
     )

@@ -6,7 +6,7 @@ from numbers import Integral
 from tensorflow import keras
 
 from mlfpga.models.errors import ModelError, check_counts, check_regularisation, shape_text
-from mlfpga.models.mlp import dense_layers, logits_layer, penalty
+from mlfpga.models.mlp import dense_layers, logits_layer, normalisation, penalty
 
 
 def cnn(
@@ -69,7 +69,7 @@ def cnn(
             count, kernel_size, use_bias=not batch_norm, kernel_regularizer=penalty(l2), name=f"conv_{index}"
         )(x)
         if batch_norm:
-            x = keras.layers.BatchNormalization(name=f"batchnorm_{index}")(x)
+            x = normalisation(f"batchnorm_{index}")(x)
         x = keras.layers.ReLU(name=f"relu_{index}")(x)
         if size > 1:
             x = keras.layers.MaxPooling2D(size, name=f"pool_{index}")(x)

@@ -13,8 +13,8 @@ def rnn(
     items: int,
     classes: int,
     kind: str = "gru",
-    embedding: int = 8,
-    units: int = 16,
+    embedding: int = 6,
+    units: int = 12,
     name: str | None = None,
 ) -> keras.Model:
     """An uncompiled recurrent network: (n, steps) item numbers → Embedding → one recurrent layer → (n, classes) logits.
@@ -44,7 +44,7 @@ def rnn(
     check_counts((("steps", steps), ("items", items), ("classes", classes), ("embedding", embedding), ("units", units)))
     inputs = keras.Input((steps,), name="items")
     x = keras.layers.Embedding(items, embedding, name="embedding")(inputs)
-    # Keras's own defaults: tanh, sigmoid gates, and for the GRU reset_after, so that both halves of a gate are plain
-    # products of a matrix with a vector. hls4ml computes the same.
+    # Keras's own defaults: tanh, sigmoid gates, and for the GRU reset_after=True. The other form of a GRU hls4ml 1.3.0
+    # takes without a word, and computes this one.
     x = _KINDS[kind](units, name=kind)(x)
     return keras.Model(inputs, logits_layer(classes, l2=0.0)(x), name=name or kind)
