@@ -3,6 +3,7 @@
 import logging
 import queue
 import re
+import threading
 import time
 from collections.abc import Iterator, Sequence
 
@@ -82,13 +83,26 @@ def _connected(address: str):
 
     # Dask logs each failed attempt; the one message below says it all.
     logging.getLogger("distributed").setLevel(logging.ERROR)
+    made: queue.SimpleQueue = queue.SimpleQueue()
+
+    def connect() -> None:
+        try:
+            made.put(Client(address, timeout=_ANSWER_SECONDS, set_as_default=False))
+        except Exception as error:
+            made.put(error)
+
+    # In a thread, because Dask's own limit does not hold for a port that takes the connection and then says nothing.
+    threading.Thread(target=connect, daemon=True).start()
     try:
-        return Client(address, timeout=_ANSWER_SECONDS, set_as_default=False)
-    except (OSError, ValueError, ImportError) as error:
+        client = made.get(timeout=_ANSWER_SECONDS + 1)
+    except queue.Empty:
+        client = TimeoutError("no answer")
+    if isinstance(client, Exception):
         raise CompressError(
             f"no Dask scheduler answers at {address} ({_ANSWER_SECONDS} s waited); start one there with "
             f"`dask scheduler`, correct the address, {_WAY_OUT}"
-        ) from error
+        ) from client
+    return client
 
 
 def _require_workers(client, address: str) -> None:
