@@ -1,15 +1,16 @@
 """Making a trained network smaller: fewer bits, fewer weights, a small network well taught; and all of them at once.
 
     fold_batchnorm  a copy without batch normalization, whose scale and shift its neighbour takes in
-    sensitivity     how much each layer suffers from few bits; `choose_bits` makes a choice of widths from it
-    quantize   a copy of a model that computes, and trains, with the numbers the hardware will have
-    prunable   a copy that learns to do without its smallest weights, along a schedule, anywhere or in an N:M pattern
-    shrink     a smaller copy, without its least important neurons, channels or recurrent units
-    Distiller  trains a small student on a large teacher's logits
-    finish     what goes to hardware: no training wrappers, every weight the very value its quantizer gives
-    cost       bits, zeros, multiplications of one model; `compare` makes the table
-    explore    many recipes for one model, on every core or a Dask cluster: the table and the Pareto picture; `sweep`
-               gives the rows alone, `apply` follows one `Recipe`, `grid` makes many
+    quantize        a copy that computes, and trains, with the numbers the hardware will have
+    sensitivity     how much each layer suffers from few bits; `choose_bits` chooses widths for `quantize` from it
+    prunable        a copy that learns to do without its smallest weights, along a schedule, anywhere or in an N:M
+                    pattern
+    shrink          a smaller copy, without its least important neurons, channels or recurrent units
+    Distiller       trains a small student on a large teacher's logits
+    finish          what goes to hardware: no training wrappers, every weight the very value its quantizer gives
+    cost            bits, zeros, multiplications of one model; `compare` makes the table
+    explore         many recipes for one model, on every core or a Dask cluster: the table and the Pareto picture;
+                    `sweep` gives the rows alone, `apply` follows one `Recipe`, `grid` makes many
 
 Each takes a model and gives a new one, so that they combine: `prunable(quantize(model, …), …)` learns both at once, and
 a `Distiller` may have that as its student.
