@@ -9,6 +9,8 @@ from matplotlib.ticker import MultipleLocator
 
 from mlfpga.evaluate.style import bar_style, figure, series_style
 
+_RESOURCES = {"lut": "LUT", "ff": "flip-flops", "dsp": "DSP", "bram18": "block RAM (18 Kbit)"}
+
 
 def plot_ranges(profiles: Sequence, title: str = "Numbers and the formats that hold them") -> Figure:
     """One row for each profile of `accelerators.hls4ml.profile`: what its format covers, how large its values are.
@@ -52,7 +54,7 @@ def plot_reuse(choices: Mapping[int, Mapping[str, Mapping[str, int]]], clock_mhz
     """
     points = [
         (
-            max(words, *(row["reuse_factor"] for row in choices[budget].values())),
+            max(words, *(row.get("cycles", row["reuse_factor"]) for row in choices[budget].values())),
             sum(row["multipliers"] for row in choices[budget].values()),
             budget,
         )
@@ -77,6 +79,38 @@ def plot_reuse(choices: Mapping[int, Mapping[str, Mapping[str, int]]], clock_mhz
             ylabel="multipliers (logarithmic)",
             title="Reuse buys area with time",
         )
+    return made
+
+
+def plot_estimate(
+    figures: Mapping[str, Mapping], device: Mapping[str, int], title: str = "Use of the device"
+) -> Figure:
+    """Bars of what designs use of a device, in percent: one group for each resource, one bar in it for each design.
+
+    figures  by design's name, as `accelerators.hls4ml.estimate` gives them; each bar says whether it is an estimate
+    device   how many of each resource there are, e.g. `accelerators.hls4ml.DEVICE`
+    """
+    with figure(width=8.4, height=4.4) as (made, axis):
+        width = 0.8 / len(figures)
+        highest = 100.0
+        for index, (name, of_design) in enumerate(figures.items()):
+            used = [100 * of_design[resource] / have for resource, have in device.items()]
+            places = np.arange(len(device)) + (index - (len(figures) - 1) / 2) * width
+            axis.bar(places, used, width * 0.92, label=f"{name} ({of_design['origin']})", **bar_style(index))
+            for place, percent in zip(places, used, strict=True):
+                weight = "bold" if percent > 100 else "normal"
+                axis.annotate(
+                    f"{percent:.0f}%", (place, percent), textcoords="offset points", xytext=(0, 3), ha="center",
+                    fontsize=10, weight=weight,
+                )  # fmt: skip
+            highest = max(highest, *used)
+        axis.axhline(100, color="black", linewidth=1.2, linestyle="--")
+        axis.text(len(device) - 0.45, 100, "all there is", va="bottom", ha="right", fontsize=10)
+        axis.set_xticks(range(len(device)), [f"{_RESOURCES.get(r, r)}\n{have:,}" for r, have in device.items()])
+        axis.grid(axis="x", visible=False)
+        axis.set_ylim(0, highest * 1.3)
+        axis.legend(loc="upper left", ncols=min(len(figures), 2), fontsize=10)
+        axis.set(ylabel="used (percent of the device)", title=title)
     return made
 
 

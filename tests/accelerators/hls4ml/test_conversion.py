@@ -12,7 +12,7 @@ tf = pytest.importorskip("tensorflow", reason="host environment only")
 qkeras = pytest.importorskip("qkeras", reason="host environment only")
 from mlfpga import compress  # noqa: E402
 from mlfpga.accelerators import hls4ml  # noqa: E402  (needs the imports above to be there)
-from mlfpga.accelerators.hls4ml.configuration import _valid_reuse_factors  # noqa: E402
+from mlfpga.accelerators.hls4ml.reuse import valid_reuse_factors  # noqa: E402
 
 
 def network(features=12, hidden=(8,), outputs=3, bits=6, seed=5):
@@ -161,10 +161,10 @@ def test_reuse_stays_in_the_budget_and_no_layer_is_slower_than_it_must_be(model)
 
 
 @pytest.mark.parametrize("shape", [(12, 8), (64, 32), (7, 5), (1, 10), (30, 1)])
-def test_valid_reuse_factors_are_those_hls4ml_finds_by_trying_all(shape):
+def testvalid_reuse_factors_are_those_hls4ml_finds_by_trying_all(shape):
     import hls4ml as library
 
-    assert _valid_reuse_factors(*shape) == library.backends.get_backend("Vitis").get_valid_reuse_factors(*shape)
+    assert valid_reuse_factors(*shape) == library.backends.get_backend("Vitis").get_valid_reuse_factors(*shape)
 
 
 def test_bad_names_streams_and_numbers_leave_nothing_behind(model, tmp_path):

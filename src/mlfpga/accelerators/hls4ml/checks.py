@@ -12,7 +12,8 @@ import numpy as np
 from mlfpga.accelerators.contract import AcceleratorError
 
 _COMMON_LAYERS = {
-    "Activation", "AveragePooling2D", "BatchNormalization", "Conv1D", "Conv2D", "Dense", "Dropout", "Flatten", "GRU",
+    "Activation", "AveragePooling2D", "BatchNormalization", "Conv1D", "Conv2D", "Dense", "Dropout", "Embedding",
+    "Flatten", "GRU",
     "InputLayer", "LSTM", "MaxPooling2D", "QActivation", "QConv2D", "QDense", "ReLU", "Reshape", "SimpleRNN",
 }  # fmt: skip
 # Acts in training only; hls4ml leaves it out without counting it among those it supports.
@@ -21,6 +22,8 @@ _LEFT_OUT = {"Dropout"}
 _ACTIVATIONS = (
     "linear", "relu", "sigmoid", "tanh", "softmax", "hard_sigmoid", "elu", "selu", "softplus", "softsign",
 )  # fmt: skip
+_RECURRENT = ("SimpleRNN", "GRU", "LSTM")
+_RECURRENT_ACTIVATIONS = ("tanh", "sigmoid", "relu")  # nnet_recr_activations.h
 # hls4ml makes a plain ReLU of every ReLU layer, whatever these say (Keras's defaults).
 _PLAIN_RELU = {"max_value": None, "negative_slope": 0, "threshold": 0}
 _CPP_KEYWORDS = frozenset(
@@ -62,6 +65,7 @@ def check_model(model) -> None:
         _check_name(layer.name)
         _check_activation(layer)
         _check_weights(layer)
+        _check_recurrent(layer)
 
 
 def _check_kind(layer) -> None:
@@ -102,6 +106,35 @@ def _check_activation(layer) -> None:
                     f"layer {layer.name!r} is a ReLU with {setting} {getattr(layer, setting):g}, which hls4ml would "
                     "leave out; use a plain ReLU, LeakyReLU or a quantized_relu, which saturates"
                 )
+
+
+def _check_recurrent(layer) -> None:
+    """hls4ml takes these settings and leaves them out, or stops at them without saying which layer it is."""
+    kind = type(layer).__name__
+    if kind == "Embedding" and layer.mask_zero:
+        raise AcceleratorError(
+            f"layer {layer.name!r} masks zeros (mask_zero), which hls4ml would leave out: it would step through the "
+            "padding, too; train with mask_zero=False"
+        )
+    if kind not in _RECURRENT:
+        return
+    unwanted = {
+        "reset_after": (False, "reset_after=True, Keras's default"),
+        "use_bias": (False, "use_bias=True"),
+        "go_backwards": (True, "go_backwards=False, and turn the samples round"),
+        "stateful": (True, "stateful=False; every sample starts from zero"),
+        "return_state": (True, "return_state=False"),
+    }
+    for setting, (value, instead) in unwanted.items():
+        if getattr(layer, setting, None) is value:
+            raise AcceleratorError(f"layer {layer.name!r} has {setting}={value}, which hls4ml cannot do; use {instead}")
+    for setting in ("activation", "recurrent_activation"):
+        function = getattr(getattr(layer, setting, None), "__name__", None)
+        if function is not None and function not in _RECURRENT_ACTIVATIONS:
+            raise AcceleratorError(
+                f"layer {layer.name!r} has {setting} {function}; in a recurrent layer hls4ml takes "
+                f"{', '.join(_RECURRENT_ACTIVATIONS)}"
+            )
 
 
 def _check_weights(layer) -> None:

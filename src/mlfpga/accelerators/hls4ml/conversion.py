@@ -9,6 +9,7 @@ from typing import Any
 
 from mlfpga.accelerators.contract import Accelerator, AcceleratorError
 from mlfpga.accelerators.hls4ml.checks import check_model, check_name
+from mlfpga.accelerators.hls4ml.estimate import estimate_graph
 from mlfpga.accelerators.hls4ml.graph import convert_graph, naming_errors
 from mlfpga.accelerators.hls4ml.streams import split_wide_streams
 from mlfpga.artifacts import writing_folder
@@ -61,7 +62,7 @@ def convert(
             output=_stream_format(graph.get_output_variables(), stream_bits),
             folder=target,
             clock_mhz=clock_mhz,
-            settings=_settings(graph),
+            settings=_settings(graph) | {"estimate": estimate_graph(graph, stream_bits)},
         )
         split_wide_streams(graph, accelerator.input, accelerator.output)
         with naming_errors(f"hls4ml could not write {name}"):

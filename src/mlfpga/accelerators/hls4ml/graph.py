@@ -12,6 +12,7 @@ from mlfpga.accelerators.hls4ml.quiet import quiet
 
 OUTPUT_KEY = "Output"
 """The entry of a configuration that says how the network ends; `configure` writes it, for `convert`."""
+_TABLES = ("table", "exp_table", "inv_table", "inv_inp")
 CHOICES_KEY = "Choices"
 """The entry of a configuration with the reasons for its formats; `configure` writes it, for `explain`."""
 
@@ -35,7 +36,7 @@ def convert_graph(model, config: dict[str, Any], name: str, folder: Path | str, 
     with naming_errors(f"hls4ml could not convert {name}"):
         return hls4ml.converters.convert_from_keras_model(
             model,
-            hls_config={key: value for key, value in config.items() if key not in (OUTPUT_KEY, CHOICES_KEY)},
+            hls_config=_for_hls4ml(config),
             output_dir=str(folder),
             project_name=name,
             backend="Vitis",
@@ -43,6 +44,21 @@ def convert_graph(model, config: dict[str, Any], name: str, folder: Path | str, 
             part=PART,
             clock_period=1000 / clock_mhz,
         )
+
+
+def _for_hls4ml(config: dict[str, Any]) -> dict[str, Any]:
+    """The configuration as hls4ml 1.3.0 obeys it: the formats of tables only under a name of their own.
+
+    Under "Precision", where its own configuration lists them, they have no effect.
+    """
+    config = {key: value for key, value in config.items() if key not in (OUTPUT_KEY, CHOICES_KEY)}
+    layers = config.get("LayerName", {})
+    return config | {
+        "LayerName": {
+            name: entry | {f"{what}_t": text for what, text in entry.get("Precision", {}).items() if what in _TABLES}
+            for name, entry in layers.items()
+        }
+    }
 
 
 @contextmanager

@@ -1,10 +1,14 @@
 """Do the numbers fit their formats? Weights, biases and activations of a model against the accelerator's precisions."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
 from mlfpga.accelerators.contract import Accelerator
+from mlfpga.accelerators.hls4ml.graph import base_config, unwritten_graph
+from mlfpga.accelerators.hls4ml.output import with_output
+from mlfpga.accelerators.hls4ml.ranges import activations
 from mlfpga.formats import FixedPoint
 
 _QUANTILES = (0, 0.25, 0.5, 0.75, 1)
@@ -14,7 +18,7 @@ _QUANTILES = (0, 0.25, 0.5, 0.75, 1)
 class Profile:
     """How large one kind of number of one layer gets.
 
-    layer, what  e.g. "hidden1", "weight" ("weight", "bias" or "result")
+    layer, what  e.g. "hidden1", "weight" ("weight", "bias", "result", "recurrent_weight", "embeddings", "accum", …)
     number       the format that the accelerator gives it
     magnitudes   minimum, quartiles and maximum of |value| over all that are not zero; empty if all are zero
     overflows    share of the values outside the format's range
@@ -37,34 +41,29 @@ class Profile:
 def profile(model, accelerator: Accelerator, x: np.ndarray) -> list[Profile]:
     """Profile a Keras or QKeras model, run on samples `x` (n, *shape), against the accelerator made from it.
 
-    Returns one Profile for each layer's weights, biases and results, from input to output. Layers that the accelerator
-    has merged into their neighbours (a linear activation) are left out.
+    Returns one Profile for each layer's weights, biases, sums (of recurrent layers) and results, from input to output;
+    what an LSTM's cell holds counts among its results, whose format it has. Layers that the accelerator has merged into
+    their neighbours (a linear activation) are left out, and those that only pass numbers on.
     """
-    import tensorflow as tf
-
-    from mlfpga.models import copy_model
-
-    # A layer that stands in two models, as after taking pruning off, has an output in each; in a copy it has one.
-    model = copy_model(model)
-    layers = [layer for layer in model.layers if layer.name in accelerator.settings["layers"]]
-    results = tf.keras.Model(model.inputs, [layer.output for layer in layers])(np.asarray(x, dtype=np.float32))
-    profiles = []
-    for layer, result in zip(layers, results if len(layers) > 1 else [results], strict=True):
-        types = accelerator.settings["layers"][layer.name]["precision"]
-        # QKeras keeps float weights to train on; what counts is what its quantizers make of them.
-        weights = _quantized_weights(layer)
-        for what, values in (*zip(("weight", "bias"), weights, strict=False), ("result", result.numpy())):
-            if f"{what}_t" in types:
-                profiles.append(_profile(layer.name, what, FixedPoint.parse(types[f"{what}_t"]), values))
-    return profiles
+    settings = accelerator.settings["layers"]
+    with_ending = with_output(model, "softmax" if list(settings.values())[-1]["kind"] == "Softmax" else "logits")
+    with unwritten_graph(with_ending, base_config(with_ending)) as graph:
+        return list(_profiles(with_ending, graph, settings, x))
 
 
-def _quantized_weights(layer) -> list[np.ndarray]:
-    quantizers = layer.get_quantizers() if hasattr(layer, "get_quantizers") else []
-    weights = layer.get_weights()
-    if len(quantizers) != len(weights):
-        return weights
-    return [np.asarray(q(w)) if q else w for q, w in zip(quantizers, weights, strict=True)]
+def _profiles(model, graph, settings: dict, x: np.ndarray) -> Iterator[Profile]:
+    results: dict[tuple[str, str], list[np.ndarray]] = {}
+    for key, values in activations(model, graph, x):
+        results.setdefault(key, []).append(np.ravel(values))
+    for node in graph.get_layers():
+        types = settings.get(node.name, {}).get("precision", {})
+        found = {what: np.ravel(weights.data) for what, weights in node.weights.items()}
+        for what, inner in (("accum", "sum"), ("result", "state"), ("result", "result")):
+            if (node.name, inner) in results:
+                found[what] = np.concatenate([*results[node.name, inner], found.get(what, [])])
+        for what, values in found.items():
+            if "fixed" in types.get(f"{what}_t", "") and values.size:
+                yield _profile(node.name, what, FixedPoint.parse(types[f"{what}_t"]), values)
 
 
 def _profile(layer: str, what: str, number: FixedPoint, values: np.ndarray) -> Profile:
