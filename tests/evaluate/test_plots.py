@@ -67,6 +67,13 @@ def test_confusion_writes_each_count_and_leaves_zeros_blank():
     assert axis.get_title(loc="left").endswith("80.00% right")
 
 
+def test_confusion_of_two_classes_has_room_for_its_title():
+    made = evaluate.plot_confusion(np.array([[7, 0], [2, 1]]), ["gamma", "neutron"], title="Float MLP")
+    title = next(text for text in made.axes[0].findobj(Text) if text.get_text().startswith("Float MLP"))
+    place = title.get_window_extent()
+    assert 0 <= place.x0 and place.x1 <= made.bbox.width
+
+
 def test_images_are_shown_in_order_with_their_titles():
     made = evaluate.plot_images(np.arange(12 * 4).reshape(12, 2, 2), [str(i) for i in range(12)])
     assert [axis.get_title() for axis in made.axes][:12] == [str(i) for i in range(12)]

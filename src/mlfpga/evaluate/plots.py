@@ -47,8 +47,9 @@ def plot_confusion(matrix, classes: Sequence[str], title: str = "Confusion matri
     """Counts (classes, classes) of `confusion_matrix`; shaded by the fraction of each true class, zeros left blank."""
     matrix = np.asarray(matrix)
     fractions = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
-    size = 0.62 * len(classes) + 1.2
-    with figure(width=size + 0.6, height=size) as (made, axis):
+    size = max(0.62 * len(classes) + 1.2, 3.2)
+    # Few classes make a small matrix, but the title needs its room all the same.
+    with figure(width=max(size + 0.6, 5.2), height=size) as (made, axis):
         # The square root makes a few mistakes among many right answers visible.
         axis.imshow(np.sqrt(fractions), cmap="Blues", vmin=0, vmax=1)
         for row, column in np.argwhere(matrix):
