@@ -133,6 +133,15 @@ def test_the_zeros_follow_the_cubic_curve(steps):
     assert found[end - 1] == 800 and found[-1] == 800, "the last cut comes, and nothing after it"
 
 
+@pytest.mark.parametrize("steps", [1, 373, 997, 6450, 100_001])
+def test_the_last_cut_comes_however_many_steps_there_are(steps):
+    # Also where the end is no multiple of the distance between cuts; a large kernel would stay short of its sparsity.
+    made = compress.prunable(keras.Sequential([L.Input((25,)), L.Dense(40)]), 0.8, steps)
+    made.layers[0].kernel.constraint._step.assign(max(1, int(0.6 * steps)) - 1)
+    drift(made, 1)
+    assert list(zeros(made).values()) == [800]
+
+
 def test_between_cuts_the_same_weights_stay_zero():
     made = compress.prunable(everything(), 0.5, 10)
     drift(made, 6)
