@@ -34,7 +34,8 @@ RESULT = {
     "sparsity": 0.5,
 }
 TWO = {"digits": RESULT, "mnist": RESULT | {"samples": 10_000}}
-HAND_WRITTEN = {"workflow": workflow(), "board_setup": board_setup(), "result": result(TWO)}
+FOUR = TWO | {"pulses": RESULT, "recommender": RESULT}
+HAND_WRITTEN = {"workflow": workflow(), "board_setup": board_setup(), "result": result(FOUR)}
 
 
 @pytest.mark.parametrize("name", PICTURES)
@@ -168,6 +169,19 @@ def test_record_holds_what_the_stages_recorded(checkout):
     assert (taken["weight_bits"], taken["sparsity"], taken["words_equal"]) == (6, 0.501, 4000)
 
 
+def test_a_recommender_is_recorded_by_its_leading_measure(checkout):
+    for name in record.MEASURED:
+        metrics = {"accuracy": 0.2, "top_10": 0.99, "samples": 400, "words_compared": 4000, "words_equal": 4000}
+        with course.workspace("recommender-generated").publish(
+            name, virtual=True, weight_bits=6, sparsity=0, **metrics
+        ):
+            pass
+    taken = record.take("recommender-generated")
+    assert set(taken["accuracy"].values()) == {0.99}
+    assert record.about("recommender-generated", taken) == "Top-10 on 400 test sequences"
+    assert record.about("pulses", taken) == "accuracy on 400 test pulses"
+
+
 def test_stage_that_is_missing_is_named(checkout):
     with pytest.raises(StageError) as caught:
         record.take("digits")
@@ -194,8 +208,10 @@ def test_dataset_that_was_not_run_again_keeps_its_record(checkout):
 def test_table_is_written_between_its_markers_only():
     text = record.with_table(f"a\n{record.BEGIN}\nold\n{record.END}\nb\n", {"digits": RESULT})
     assert text.startswith(f"a\n{record.BEGIN}\n| dataset |") and text.endswith(f" |\n{record.END}\nb\n")
-    row = "| digits (400 test images) | 98.00% | 97.50% | 97.00% | 97.00% | 4,000 of 4,000 | at most 6 bits, 50% zero |"
-    assert row in text.splitlines()
+    row = (
+        "| digits (accuracy on 400 test images) | 98.00% | 97.50% | 97.00% | 97.00% | 4,000 of 4,000 | at most 6 bits, "
+    )
+    assert f"{row}50% zero |" in text.splitlines()
     assert "old" not in text
     assert record.with_table(text, {"digits": RESULT}) == text
 

@@ -8,6 +8,9 @@ RANKING = {"top_1": "Top-1", "top_5": "Top-5", "top_10": "Top-10", "mrr_10": "MR
 
 CLASSES = {"accuracy": "Accuracy"}
 
+SAMPLES = {"mlp": "pulses", "cnn": "images", "rnn": "sequences"}
+"""What one tests on, in each case."""
+
 
 def measures(case: str) -> dict[str, str]:
     """What a case measures: metric → heading."""
