@@ -34,7 +34,7 @@ RESULT = {
     "sparsity": 0.5,
 }
 TWO = {"digits": RESULT, "mnist": RESULT | {"samples": 10_000}}
-FOUR = TWO | {"pulses": RESULT, "recommender": RESULT}
+FOUR = TWO | {"pulses-generated": RESULT, "recommender-generated": RESULT}
 HAND_WRITTEN = {"workflow": workflow(), "board_setup": board_setup(), "result": result(FOUR)}
 
 
