@@ -128,6 +128,16 @@ def test_a_pulse_that_nobody_tested_is_refused(labs):
     )
 
 
+def test_a_pulse_tested_twice_by_its_own_fold_does_not_stand_for_another(labs):
+    def inputs(name):
+        own = fold_of(name).x_test
+        return own[[0, 0, 1, 2]] if name == "pulses-fold4" else own
+
+    labs[0]["inputs"] = inputs
+    with pytest.raises(StageError, match="^the folds tested 20 pulses, 19 of them distinct; they must be the 20 "):
+        measured()
+
+
 def test_fewer_images_than_all_are_refused(labs):
     labs[0]["mnist"]["board"]["samples"] = 9_999
     with pytest.raises(StageError) as caught:
