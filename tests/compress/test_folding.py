@@ -77,7 +77,7 @@ def test_every_convolution_before_and_after_and_a_branch():
     x = L.DepthwiseConv2D(2, depth_multiplier=2, use_bias=False)(L.BatchNormalization(center=False)(x))
     x = L.Conv2D(4, 2, strides=2, groups=2)(x)
     beside = L.BatchNormalization()(L.Conv2D(4, 1)(x))
-    x = L.Reshape((4, 4))(L.Add()([x, beside]))
+    x = L.Reshape((9, 4))(L.Add()([x, beside]))
     x = L.BatchNormalization()(L.Conv1D(4, 3, padding="causal", dilation_rate=2)(x))
     outputs = [L.BatchNormalization()(L.Dense(3)(L.Flatten()(x)))]
     model = shaken(keras.Model(inputs, outputs[0]))
