@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mlfpga import evaluate
+from mlfpga.evaluate import hardware
 from mlfpga.formats import FixedPoint
 
 
@@ -65,6 +66,25 @@ def test_no_budget_is_faster_than_the_stream():
     assert pace.get_ydata().tolist() == [400, 40, 4], "the line goes from budget to budget, not to and fro"
     assert list(stream.get_xdata()) == [0.2, 0.2]
     assert [text.get_text() for text in axis.get_legend().get_texts()] == ["stream: 20 words"]
+
+
+def test_estimates_are_bars_in_percent_of_the_device_and_say_what_they_are():
+    device = {"lut": 1000, "dsp": 50}
+    figures = {
+        "small": {"lut": 250.0, "dsp": 5.0, "origin": "estimate"},
+        "large": {"lut": 1200.0, "dsp": 50.0, "origin": "Vitis HLS"},
+    }
+    (axis,) = hardware.plot_estimate(figures, device).axes
+    assert [bar.get_height() for bar in axis.patches] == [25, 10, 120, 100]
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["small (estimate)", "large (Vitis HLS)"]
+    assert [label.get_text() for label in axis.get_xticklabels()] == ["LUT\n1,000", "DSP\n50"]
+    assert {text.get_text() for text in axis.texts} >= {"25%", "120%"}
+
+
+def test_the_pace_of_a_convolution_is_that_of_all_its_positions():
+    choices = {8: {"conv": {"reuse_factor": 4, "multipliers": 8, "cycles": 400}}}
+    (axis,) = evaluate.plot_reuse(choices, clock_mhz=100).axes
+    assert axis.lines[0].get_xdata().tolist() == [4.0]
 
 
 def test_agreement_counts_every_logit_in_steps():

@@ -89,6 +89,32 @@ def test_weights_that_are_no_numbers_are_refused():
     assert refusal(model) == "layer 'hidden' has weights that are NaN or infinite; train the model again"
 
 
+@pytest.mark.parametrize(
+    ("layer", "told"),
+    [
+        (
+            layers.GRU(3, reset_after=False, name="cell"),
+            "layer 'cell' has reset_after=False, which hls4ml cannot do; use reset_after=True, Keras's default",
+        ),
+        (layers.LSTM(3, use_bias=False, name="cell"), "layer 'cell' has use_bias=False, which hls4ml cannot do; use "
+         "use_bias=True"),
+        (layers.SimpleRNN(3, go_backwards=True, name="cell"), "layer 'cell' has go_backwards=True, which hls4ml cannot "
+         "do; use go_backwards=False, and turn the samples round"),
+        (layers.LSTM(3, recurrent_activation="hard_sigmoid", name="cell"), "layer 'cell' has recurrent_activation "
+         "hard_sigmoid; in a recurrent layer hls4ml takes tanh, sigmoid, relu"),
+    ],
+)  # fmt: skip
+def test_recurrent_layers_that_would_become_others_are_refused(layer, told):
+    inputs = keras.Input((5,), name="items")
+    assert refusal(keras.Model(inputs, layer(layers.Embedding(9, 2, name="embedding")(inputs)))) == told
+
+
+def test_an_embedding_that_masks_is_refused():
+    inputs = keras.Input((5,), name="items")
+    x = layers.LSTM(3)(layers.Embedding(9, 2, mask_zero=True, name="embedding")(inputs))
+    assert refusal(keras.Model(inputs, x)).startswith("layer 'embedding' masks zeros (mask_zero), which hls4ml would")
+
+
 @pytest.mark.parametrize("name", ["My Net", "1st", "naïve", "", "Net"])
 def test_names_of_accelerators_are_plain(name):
     with pytest.raises(AcceleratorError) as caught:

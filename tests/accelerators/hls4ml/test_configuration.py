@@ -49,13 +49,14 @@ def samples(count=200, features=6):
 
 
 def formats(config, layer):
-    return {what: FixedPoint.parse(text) for what, text in config["LayerName"][layer]["Precision"].items()}
+    entries = config["LayerName"][layer]["Precision"].items()
+    return {what: FixedPoint.parse(text) for what, text in entries if text != "auto"}
 
 
 @pytest.mark.parametrize(
     ("low", "high", "signed", "bits"),
-    [(0, 0.99, False, 0), (0, 1, False, 1), (-1, 0.99, True, 1), (-1, 1, True, 2), (-1.01, 0, True, 2), (0, 127, True, 8),
-     (0, 0, False, 0), (0, 0, True, 1), (0, 0.24, False, -2), (-4, 3.9, True, 3)],
+    [(0, 0.99, False, 0), (0, 1, False, 1), (-1, 0.99, True, 1), (-1, 1, True, 2), (-1.01, 0, True, 2),
+     (0, 127, True, 8), (0, 0, False, 0), (0, 0, True, 1), (0, 0.24, False, -2), (-4, 3.9, True, 3)],
 )  # fmt: skip
 def test_integer_bits_hold_the_range_and_not_one_more(low, high, signed, bits):
     assert integer_bits(Range(low, high), signed) == bits
@@ -115,7 +116,7 @@ def test_quantizers_keep_their_own_formats():
             qkeras.QDense(3, kernel_quantizer=quantizer, bias_quantizer=quantizer, name="last"),
         ]
     )
-    x = RANDOM.uniform(0, 1, (50, 8, 8, 1)).astype(np.float32)
+    x = RANDOM.integers(0, 256, (50, 8, 8, 1)) / 256
     config = hls4ml.configure(model, "ufixed<8,0>", calibration=x)
     assert str(formats(config, "conv")["weight"]) == "fixed<6,1>"
     assert str(formats(config, "relu")["result"]) == "ufixed<5,1,RND_CONV,SAT>"
@@ -267,3 +268,15 @@ def test_convolutions_and_recurrent_layers_are_balanced_in_cycles_per_sample():
     assert row["rounds"] == 5 and row["multipliers"] <= 60
     config = hls4ml.configure(model, "ufixed<4,4>", multipliers=60)
     assert config["LayerName"]["gru"]["ReuseFactor"] == row["reuse_factor"]
+
+
+def test_pruned_layers_have_their_weights_built_in_and_others_share():
+    model = mlp()
+    kernel, bias = model.get_layer("hidden").get_weights()
+    pruned = np.where(RANDOM.permutation(30).reshape(6, 5) < 24, 0, kernel)
+    model.get_layer("hidden").set_weights([pruned, bias])
+    entries = hls4ml.configure(model, "fixed<12,1>", multipliers=20)["LayerName"]
+    assert (entries["hidden"]["Strategy"], entries["hidden"]["ReuseFactor"]) == ("Latency", 1)
+    full = hls4ml.configure(mlp(), "fixed<12,1>", multipliers=20)["LayerName"]["hidden"]
+    assert full["Strategy"] == "Resource" and full["ReuseFactor"] > 1
+    assert hls4ml.configure(mlp(), "fixed<12,1>", multipliers=99)["LayerName"]["hidden"]["Strategy"] == "Latency"

@@ -57,10 +57,9 @@ def configure(
     ]
     _write(config["LayerName"], planned)
     for name, row in reuse_table(model, multipliers).items():
-        layer = model.get_layer(name)
-        kind, why = strategy(layer, work_of(layer), row["reuse_factor"])
-        config["LayerName"][name].update(Strategy=kind, ReuseFactor=row["reuse_factor"])
-        chosen = f"{kind}, reuse {row['reuse_factor']}"
+        kind, factor, why = strategy(work_of(model.get_layer(name)), row)
+        config["LayerName"][name].update(Strategy=kind, ReuseFactor=factor)
+        chosen = f"{kind}, reuse {factor}"
         config[CHOICES_KEY].append({"layer": name, "what": "strategy", "range": None, "format": chosen, "why": why})
     return config
 

@@ -83,9 +83,10 @@ def _warning(layer: str, what: str, number: FixedPoint, values: Range) -> list[s
     start = f"layer {layer}: {_WORDS.get(what, what)} reach"
     if values.low < 0 and not number.signed:
         return [f"{start} {values.low:.4g}, but {plain} holds no negative numbers; give it a sign (fixed, not ufixed)"]
-    # Half a step beyond the end is rounded to the end, which is no overflow.
-    above, below = values.high - (plain.maximum + plain.step / 2), plain.minimum - plain.step / 2 - values.low
-    if above < 0 and below < 0:
+    # What lies less than a step beyond the end and stops there is off by less than rounding may be: a tanh of 1.0.
+    slack = plain.step if number.overflow.startswith("SAT") else plain.step / 2
+    above, below = values.high - (plain.maximum + slack), plain.minimum - slack - values.low
+    if above <= 0 and below <= 0:
         return []
     worst, end = (values.high, plain.maximum) if above >= below else (values.low, plain.minimum)
     more = max(1, ceil(log2(abs(worst) / 2.0 ** (plain.integer - int(plain.signed)))))

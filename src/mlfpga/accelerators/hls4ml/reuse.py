@@ -113,14 +113,25 @@ def reuse_table(model, multipliers: int) -> dict[str, dict[str, int]]:
     }
 
 
-def strategy(layer, work: Work, reuse_factor: int) -> tuple[str, str]:
-    """("Latency" or "Resource", why) for a layer."""
+def strategy(work: Work, row: dict[str, int]) -> tuple[str, int, str]:
+    """(strategy, reuse factor, why) for a layer with its row of the reuse table.
+
+    "Latency" builds weights into the circuit, where a zero costs nothing; "Resource" shares multipliers, and a zero is
+    multiplied like any other number. So a pruned layer may be faster without sharing, with no more multipliers.
+    """
+    factor = row["reuse_factor"]
     if work.kind == "SimpleRNN":
-        return "Latency", "hls4ml has no other for it"
-    n, m = max(work.matrices, key=prod)
-    if reuse_factor == 1 and n * m <= UNROLL_LIMIT:
-        return "Latency", "every multiplication has a multiplier of its own, so its weight may be built in"
-    return "Resource", f"{work.weights} weights share multipliers, {reuse_factor} to each"
+        return "Latency", factor, "hls4ml has no other for it"
+    unrolls = max(prod(matrix) for matrix in work.matrices) <= UNROLL_LIMIT
+    if factor == 1 and unrolls:
+        return "Latency", 1, "every multiplication has a multiplier of its own, so its weight may be built in"
+    if work.nonzero <= row["multipliers"] and unrolls:
+        return "Latency", 1, f"{work.nonzero} of {work.weights} weights are not zero: as many multipliers as shared"
+    return (
+        "Resource",
+        factor,
+        f"{work.weights} weights, {work.nonzero} not zero, share {row['multipliers']} multipliers",
+    )
 
 
 def _options(work: Work) -> list[tuple[int, ...]]:
