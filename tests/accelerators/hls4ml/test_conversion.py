@@ -198,3 +198,16 @@ def test_a_model_fresh_from_training_can_be_profiled_too(model, accelerator):
     unwrapped = compress.finish(model)  # its layers stand in two models now
     before, after = (hls4ml.profile(m, accelerator, exact_inputs(50)) for m in (model, unwrapped))
     assert [p.layer for p in before] == [p.layer for p in after] and before[0] == after[0]
+
+
+def test_what_hls4ml_says_while_it_writes_is_told_with_the_name(model, tmp_path, monkeypatch):
+    import hls4ml as library
+
+    def fail(self):
+        raise Exception("no space for weights")
+
+    monkeypatch.setattr(library.model.ModelGraph, "write", fail)
+    with pytest.raises(AcceleratorError) as caught:
+        hls4ml.convert(model, hls4ml.configure(model, "ufixed<8,1>"), "net", tmp_path / "a")
+    assert str(caught.value) == "hls4ml could not write net: no space for weights"
+    assert list(tmp_path.iterdir()) == []
