@@ -75,6 +75,10 @@ def test_no_input_exceeds_the_bound_of_a_sum_and_one_reaches_it():
 
 def test_integer_bits_come_from_what_is_measured_with_the_stated_margin():
     model, x = mlp(), samples()
+    kernel, bias = model.get_layer("hidden").get_weights()
+    model.get_layer("hidden").set_weights([kernel, 0 * bias])
+    # Scaled to end just below a power of two, so that the margin needs one bit more.
+    x *= 1.9 / np.maximum(x @ kernel, 0).max()
     config = hls4ml.configure(model, "fixed<12,1>", calibration=x)
     hidden = keras.Model(model.inputs, model.layers[0].output).predict(x, verbose=0)
     number = formats(config, "hidden_relu")["result"]
