@@ -31,3 +31,8 @@ def test_estimates_are_columns_of_their_own_and_marked():
         "latency (µs) (estimated)": ["1.23", "0"],
     }
     assert "LUT (estimated)" not in comparison_table([rows[0], {**rows[1], "estimate": {}}])
+
+
+def test_rankings_show_what_a_list_is_good_for():
+    rows = [{"name": "gru", "accuracy": 0.2, "top_1": 0.2, "top_5": 0.75, "top_10": 0.99, "mrr_10": 0.41376}]
+    assert comparison_table(rows).to_dict("records") == [{"accuracy": "20.00%", "Top-5": "75.00%", "MRR@10": "0.4138"}]

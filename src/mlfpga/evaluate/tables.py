@@ -8,6 +8,8 @@ if TYPE_CHECKING:
 
 _COLUMNS = {
     "accuracy": ("accuracy", "{:.2%}"),
+    "top_5": ("Top-5", "{:.2%}"),
+    "mrr_10": ("MRR@10", "{:.4f}"),
     "validation_accuracy": ("on validation", "{:.2%}"),
     "weight_bits": ("weight bits", "{:d}"),
     "activation_bits": ("activation bits", "{:d}"),
