@@ -12,8 +12,8 @@ amplifier; baseline, noise, trigger, rounding to counts.
 
 Where the numbers come from (each field of `Detector` says which):
 
-[1]  J. Glodo and others, Scintillation properties of 1 inch Cs2LiYCl6:Ce crystals, IEEE Trans. Nucl. Sci. 55, 2008:
-     energy resolution 5.1 % at 662 keV, 4,500 photoelectrons/MeV, neutrons at 3.2 MeV.
+[1]  J. Glodo and others, Scintillation properties of 1 inch Cs2LiYCl6:Ce crystals, IEEE Trans. Nucl. Sci. 55, 2008
+     (its abstract): energy resolution 5.1 % at 662 keV, 4,500 photoelectrons/MeV, neutrons at 3.2 MeV.
 [2]  6Li-enriched CLYC coupled with CMOS solid-state photomultipliers, Proc. SPIE 7961, 79610U, 2011: rise and decay
      6 ns and 55 ns for gammas, 70 ns and 900 ns for neutrons.
 [3]  A. Bessière and others, J. Lumin. 117, 2006, for the sister crystal Cs2LiLuCl6: core-valence luminescence of 2 ns.
@@ -23,6 +23,9 @@ Where the numbers come from (each field of `Detector` says which):
      band of amplitudes. These are settings of that acquisition (baseline, noise, gain, trigger, response times, how
      much of the ultraviolet light the photodetector sees), which no paper could know. Two of the bands, 60 to 120 and
      300 to 400 counts, are dominated by one kind of radiation each, as the physics says; nobody's labels were asked.
+     Mind what that means: to look at such a band is nearly to know its class, and three ranges that are set from it
+     (ultraviolet_share, the lower end of rise_neutron_ns, the upper end of slow_decay_ns) are shapes, not settings. So
+     "trained on generated pulses alone" holds for the network; the generator has seen these pulses, unlabelled.
      tests/datasets/test_scintillation.py reads the directly visible ones off again.
 
 Every range is drawn from anew for every pulse, and is wider than the uncertainty: a classifier that learns from such
