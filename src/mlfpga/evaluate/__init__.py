@@ -6,7 +6,7 @@ last line of a cell, keep it with `savefig`), with labelled axes and marks that 
 
 from mlfpga.evaluate.compression_plots import plot_sensitivity
 from mlfpga.evaluate.data_plots import plot_classes, plot_pulses, plot_sequences
-from mlfpga.evaluate.hardware import plot_agreement, plot_ranges, plot_reuse
+from mlfpga.evaluate.hardware import plot_agreement, plot_estimate, plot_ranges, plot_reuse
 from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, mrr, ranking, roc, softmax, top_k
 from mlfpga.evaluate.plots import (
     plot_confusion,
@@ -33,6 +33,7 @@ __all__ = [
     "plot_classes",
     "plot_confusion",
     "plot_curves",
+    "plot_estimate",
     "plot_images",
     "plot_importance",
     "plot_pareto",
