@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
-from matplotlib.ticker import MultipleLocator
+from matplotlib.ticker import LogLocator, MultipleLocator, NullFormatter
 
 from mlfpga.evaluate.style import bar_style, figure, series_style
 
@@ -72,7 +72,10 @@ def plot_reuse(choices: Mapping[int, Mapping[str, Mapping[str, int]]], clock_mhz
         axis.set_xscale("log")
         axis.set_yscale("log", base=2)
         axis.yaxis.set_major_formatter(lambda value, _: f"{value:.0f}")
+        # A span of less than a decade would have one tick or none at the powers of ten.
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
         axis.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axis.xaxis.set_minor_formatter(NullFormatter())
         axis.margins(x=0.2, y=0.12)
         axis.set(
             xlabel=f"initiation interval at {clock_mhz:g} MHz (µs, logarithmic, estimated)",
