@@ -115,6 +115,32 @@ def test_an_embedding_that_masks_is_refused():
     assert refusal(keras.Model(inputs, x)).startswith("layer 'embedding' masks zeros (mask_zero), which hls4ml would")
 
 
+def test_a_layer_that_stands_in_two_places_is_refused():
+    inputs, twice = keras.Input((4,), name="x"), layers.Dense(4, name="twice")
+    assert refusal(keras.Model(inputs, twice(twice(inputs)))) == (
+        "layer 'twice' is used 2 times, and hls4ml would build it once; give each place a layer of its own"
+    )
+    model = keras.Model(inputs, twice(inputs))
+    keras.Model(inputs, layers.ReLU()(twice(model.input)))
+    check_model(model)  # what stands in another model, too, is used once in this one
+
+
+def test_samples_of_any_length_are_refused():
+    model = keras.Sequential([layers.Embedding(9, 2), layers.GRU(3)])  # knows no length without keras.Input((5,))
+    assert refusal(model) == (
+        "the model takes samples of shape (None,), where None is any size; a circuit has one; begin it with "
+        "keras.Input and all sizes, such as keras.Input((30,)) for sequences of 30 items"
+    )
+
+
+def test_more_than_two_joined_are_refused():
+    inputs = keras.Input((4,), name="x")
+    branches = [layers.Dense(3, name=name)(inputs) for name in "abc"]
+    assert refusal(keras.Model(inputs, layers.Add(name="all")(branches))) == (
+        "layer 'all' joins 3 inputs, and hls4ml two; join two at a time"
+    )
+
+
 @pytest.mark.parametrize("name", ["My Net", "1st", "naïve", "", "Net"])
 def test_names_of_accelerators_are_plain(name):
     with pytest.raises(AcceleratorError) as caught:

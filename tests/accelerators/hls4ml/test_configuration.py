@@ -274,6 +274,62 @@ def test_convolutions_and_recurrent_layers_are_balanced_in_cycles_per_sample():
     assert config["LayerName"]["gru"]["ReuseFactor"] == row["reuse_factor"]
 
 
+@pytest.mark.parametrize(
+    ("join", "number"),
+    [
+        (layers.Add, "fixed<11,4>"),  # -4 … 3.9921875 each
+        (layers.Subtract, "fixed<11,4>"),
+        (layers.Multiply, "fixed<20,6>"),  # up to 16, inclusive
+        (layers.Average, "fixed<11,3>"),
+        (layers.Maximum, "fixed<10,3>"),
+        (layers.Minimum, "fixed<10,3>"),
+        (layers.Concatenate, "fixed<10,3>"),
+    ],
+)
+def test_what_joins_two_branches_holds_every_result_exactly(join, number):
+    inputs = keras.Input((3,), name="x")
+    both = join(name="both")([inputs, layers.Dropout(0.1, name="same")(inputs)])
+    config = hls4ml.configure(keras.Model(inputs, layers.Dense(2, name="last")(both)), "fixed<10,3>")
+    assert config["LayerName"]["both"]["Precision"]["result"] == number
+
+
+def test_a_sequential_model_that_begins_with_an_embedding_is_taken_as_a_functional_one():
+    made = [layers.Embedding(16, 3, name="table"), layers.GRU(4, name="gru"), layers.Dense(5, name="last")]
+    sequential = keras.Sequential([keras.Input((7,), name="items"), *made])
+    functional = keras.Model(sequential.inputs, sequential.outputs)
+    ids = RANDOM.integers(0, 16, (40, 7)).astype(np.float32)
+    configs = [hls4ml.configure(model, "ufixed<4,4>", calibration=ids) for model in (sequential, functional)]
+    assert configs[0] == configs[1]
+    assert hls4ml.estimate(sequential, configs[0]) == hls4ml.estimate(functional, configs[1])
+    assert hls4ml.check_ranges(sequential, configs[0], ids) == []
+
+
+def test_finished_recurrent_networks_keep_the_width_that_they_were_rounded_to():
+    from mlfpga import compress, models
+
+    model = filled(models.rnn(5, 16, 16, "lstm", 3, 4))
+    ids = RANDOM.integers(0, 16, (40, 5)).astype(np.float32)
+    finished = compress.finish(compress.quantize(model, compress.ranges(model, ids), 5))
+    for layer, kinds in (("embedding", ("embeddings",)), ("lstm", ("weight", "recurrent_weight", "bias"))):
+        found = formats(hls4ml.configure(finished, "ufixed<4,4>", calibration=ids), layer)
+        assert all(found[kind].width <= 5 for kind in kinds)
+
+
+def test_the_configuration_of_another_model_is_refused():
+    other = filled(keras.Sequential([keras.Input((6,), name="x"), layers.Dense(3, name="end")], name="other"))
+    config = hls4ml.configure(mlp(), "fixed<12,1>")
+    for use in (
+        lambda: hls4ml.estimate(other, config),
+        lambda: hls4ml.check_ranges(other, config, samples()),
+    ):
+        with pytest.raises(AcceleratorError) as caught:
+            use()
+        assert str(caught.value) == (
+            "the configuration has no entry for layer end of other, but for x, hidden, hidden_relu, last, last_linear; "
+            "it belongs to another model: configure this one"
+        )
+
+
 def test_pruned_layers_have_their_weights_built_in_and_others_share():
     model = mlp()
     kernel, bias = model.get_layer("hidden").get_weights()

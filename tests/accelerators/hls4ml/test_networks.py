@@ -73,6 +73,28 @@ def test_a_float_cnn_with_batch_normalization_is_close_and_its_softmax_too(tmp_p
     assert np.abs(found - model.predict(x, verbose=0)).max() < 0.02
 
 
+def test_branches_that_are_added_and_joined_give_keras_s_results_to_the_last_bit(tmp_path):
+    quantizer = qkeras.quantized_bits(6, 0, alpha=1)
+    weights = dict(kernel_quantizer=quantizer, bias_quantizer=quantizer)
+
+    def relu(number, name, x):
+        return qkeras.QActivation(qkeras.quantized_relu(*number), name=name)(x)
+
+    inputs = keras.Input((6, 6, 1), name="image")
+    a = relu((6, 2), "relu_a", qkeras.QConv2D(3, 3, padding="same", name="a", **weights)(inputs))
+    b = qkeras.QConv2D(3, 3, padding="same", name="b", **weights)(a)
+    both = relu((6, 3), "relu_b", layers.Add(name="added")([a, b]))
+    c = relu((5, 1), "relu_c", qkeras.QConv2D(2, 1, name="c", **weights)(both))
+    d = qkeras.QDense(4, name="d", **weights)(layers.Flatten(name="flat")(layers.Concatenate(name="joined")([both, c])))
+    e = qkeras.QDense(4, name="e", **weights)(relu((6, 3), "relu_d", d))
+    model = filled(keras.Model(inputs, layers.Add(name="last")([d, e])))
+    x = (np.random.default_rng(1).integers(0, 256, (300, 6, 6, 1)) / 256).astype(np.float32)
+    accelerator, found = simulated(model, tmp_path, "ufixed<8,0>", x)
+    form = accelerator.output.number
+    expected = model.predict(x, verbose=0).astype(np.float64)
+    assert (found == form.from_raw(form.to_raw(expected, saturate=True))).all()
+
+
 @pytest.mark.parametrize("kind", ["GRU", "LSTM", "SimpleRNN"])
 def test_recurrent_networks_keep_their_ranking(kind, tmp_path):
     inputs = keras.Input((12,), name="items")

@@ -156,8 +156,8 @@ def test_without_vitis_the_way_out_is_told(accelerator, monkeypatch):
         build_ip(accelerator)
 
 
-def run_testbench(accelerator):
-    """Compile the test bench with g++ in place of Vitis, run it beside its vectors; exit code and output."""
+def compiled_testbench(accelerator):
+    """The test bench, compiled with g++ in place of Vitis."""
     hls = accelerator.folder / "hls"
     program = accelerator.folder / "testbench"
     include = [
@@ -166,22 +166,28 @@ def run_testbench(accelerator):
     sources = ["testbench.cpp", "mirror_axi.cpp", "firmware/mirror.cpp"]
     command = ["g++", "-std=c++14", "-Wno-unknown-pragmas", *include, *sources, "-o", str(program)]
     subprocess.run(command, cwd=hls, check=True)
-    done = subprocess.run([program], cwd=hls, capture_output=True, text=True)
+    return program
+
+
+def run(testbench):
+    """Run it beside its vectors; exit code and output."""
+    done = subprocess.run([testbench], cwd=testbench.parent / "hls", capture_output=True, text=True)
     return done.returncode, done.stdout + done.stderr
 
 
 def test_the_test_bench_accepts_the_results_and_nothing_else(accelerator):
     x = np.random.default_rng(2).integers(-2048, 2048, (5, 3)) / 256
     path = write_vectors(accelerator, x)
-    code, output = run_testbench(accelerator)
+    testbench = compiled_testbench(accelerator)
+    code, output = run(testbench)
     assert (code, output.splitlines()[0]) == (0, "5 samples, 0 wrong words")
     rows = [line.split() for line in path.read_text().splitlines()]
     rows[3][-1] = f"{int(rows[3][-1], 16) ^ 1:x}"
     path.write_text("\n".join(map(" ".join, rows)))
-    code, output = run_testbench(accelerator)
+    code, output = run(testbench)
     assert (code, output.splitlines()[0]) == (1, "5 samples, 1 wrong words")
     path.write_text("1 2 3\n")
-    code, output = run_testbench(accelerator)
+    code, output = run(testbench)
     assert (code, output.splitlines()[0]) == (1, "vectors.txt holds 3 words; a sample has 4")
 
 

@@ -6,6 +6,7 @@ Everything here is said before it starts, with the layer's name.
 
 import inspect
 import re
+from collections import Counter
 
 import numpy as np
 
@@ -59,6 +60,12 @@ def check_model(model) -> None:
             f"the model has {len(model.inputs)} inputs and {len(model.outputs)} outputs; an accelerator has one input "
             "stream and one output stream"
         )
+    if None in model.input_shape[1:]:
+        raise AcceleratorError(
+            f"the model takes samples of shape {tuple(model.input_shape[1:])}, where None is any size; a circuit has "
+            "one; begin it with keras.Input and all sizes, such as keras.Input((30,)) for sequences of 30 items"
+        )
+    _check_used_once(model)
     _check_name(model.input_names[0])  # a Sequential does not count its input among its layers
     for layer in model.layers:
         _check_kind(layer)
@@ -66,6 +73,18 @@ def check_model(model) -> None:
         _check_activation(layer)
         _check_weights(layer)
         _check_recurrent(layer)
+        _check_joining(layer)
+
+
+def _check_used_once(model) -> None:
+    """hls4ml reads where a layer is used for the first time, and leaves out the other times."""
+    uses = Counter(node.layer.name for nodes in model._nodes_by_depth.values() for node in nodes)
+    for name, count in uses.items():
+        if count > 1:
+            raise AcceleratorError(
+                f"layer {name!r} is used {count} times, and hls4ml would build it once; give each place a layer of its "
+                "own"
+            )
 
 
 def _check_kind(layer) -> None:
@@ -135,6 +154,12 @@ def _check_recurrent(layer) -> None:
                 f"layer {layer.name!r} has {setting} {function}; in a recurrent layer hls4ml takes "
                 f"{', '.join(_RECURRENT_ACTIVATIONS)}"
             )
+
+
+def _check_joining(layer) -> None:
+    joined = len(layer.input) if isinstance(layer.input, list) else 1
+    if joined > 2:
+        raise AcceleratorError(f"layer {layer.name!r} joins {joined} inputs, and hls4ml two; join two at a time")
 
 
 def _check_weights(layer) -> None:

@@ -7,7 +7,8 @@ TensorFlow), under the GPL.
 So here is a count of what the C++ asks for. Per layer: multipliers (a DSP48E2 multiplies 27 by 18 bits; narrow products
 go to logic), adders, the multiplexers that feed shared multipliers, memories of weights, line buffers, FIFOs, tables.
 Sources: AMD UG579 (DSP48E2), UG573 (block RAM), UG574 (LUTs as logic, memory and shift registers); hls4ml's nnet_utils.
-How far off this is was measured on three published designs; see `tests/accelerators/hls4ml/test_estimate.py`.
+How far off this is was measured on three published designs; see `tests/accelerators/hls4ml/test_estimate.py`. For one
+of them, a pruned MLP, the published time is nearly four times the estimate, and the reason is not known.
 """
 
 from collections.abc import Mapping

@@ -23,7 +23,7 @@ def base_config(model) -> dict[str, Any]:
 
     simple_rnn.register()
     with naming_errors(f"hls4ml cannot take {model.name}"):
-        return hls4ml.utils.config_from_keras_model(model, granularity="name", backend="Vitis")
+        return hls4ml.utils.config_from_keras_model(_with_steps(model), granularity="name", backend="Vitis")
 
 
 def convert_graph(model, config: dict[str, Any], name: str, folder: Path | str, clock_mhz: float = 100.0):
@@ -31,11 +31,12 @@ def convert_graph(model, config: dict[str, Any], name: str, folder: Path | str, 
     import hls4ml
 
     simple_rnn.register()
+    _check_layers(model, config)
     if OUTPUT_KEY in config:
         model = with_output(model, config[OUTPUT_KEY])
     with naming_errors(f"hls4ml could not convert {name}"):
         return hls4ml.converters.convert_from_keras_model(
-            model,
+            _with_steps(model),
             hls_config=_for_hls4ml(config),
             output_dir=str(folder),
             project_name=name,
@@ -44,6 +45,29 @@ def convert_graph(model, config: dict[str, Any], name: str, folder: Path | str, 
             part=PART,
             clock_period=1000 / clock_mhz,
         )
+
+
+def _check_layers(model, config: dict[str, Any]) -> None:
+    """hls4ml fills in its defaults for what a configuration leaves out, for all layers if need be."""
+    entries = config.get("LayerName")
+    missing = [layer.name for layer in model.layers if layer.weights and layer.name not in (entries or {})]
+    if entries and missing:
+        raise AcceleratorError(
+            f"the configuration has no entry for layer {', '.join(missing)} of {model.name}, but for "
+            f"{', '.join(entries)}; it belongs to another model: configure this one"
+        )
+
+
+def _with_steps(model):
+    """The model, in a form that tells hls4ml 1.3.0 how long the sequences of an Embedding are.
+
+    In a Sequential it asks the layer itself, which knows only if it was given input_length; else the layer before it.
+    """
+    from tensorflow import keras
+
+    if isinstance(model, keras.Sequential) and any(isinstance(part, keras.layers.Embedding) for part in model.layers):
+        return keras.Model(model.inputs, model.outputs, name=model.name)
+    return model
 
 
 def _for_hls4ml(config: dict[str, Any]) -> dict[str, Any]:

@@ -35,6 +35,7 @@ PROBABILITY = "ufixed<16,1,RND,SAT>"
 _WITH_SUMS = ("Dense", "Conv1D", "Conv2D", "PointwiseConv1D", "PointwiseConv2D")
 _PASSING = ("Reshape", "Pooling1D", "Pooling2D", "GlobalPooling1D", "GlobalPooling2D", "ZeroPadding1D", "ZeroPadding2D",
             "Clone", "Repack", "Transpose", "Resize")  # fmt: skip
+_MERGING = ("Merge", "Concatenate")
 _WITHIN_ONE = {"tanh": Range(-1, 1), "sigmoid": Range(0, 1), "hard_sigmoid": Range(0, 1), "softsign": Range(-1, 1)}
 _TABLE = FixedPoint(TABLE_BITS, 1, True, "RND", "SAT")
 _TABLES = ("sigmoid", "tanh", "softplus", "softsign", "selu", "elu")
@@ -123,6 +124,8 @@ class _Planner:
             self._recurrent(node)
         elif kind == "Softmax":
             self._softmax(node)
+        elif kind in _MERGING:
+            self._merging(node)
         elif kind in _PASSING:
             self._passing(node)
         else:
@@ -225,6 +228,35 @@ class _Planner:
         self._choose(node, "result", number, "probabilities, 0 … 1", Range(0, 1))
         self._hand_on(node, number, Range(0, 1))
 
+    def _merging(self, node) -> None:
+        """Two values for each result, or two groups of them side by side."""
+        a, b = (self.bounds[name] for name in node.inputs)
+        one, other = (self.formats[name] for name in node.inputs)
+        operation = str(node.get_attr("op")).lower() if node.class_name == "Merge" else "concatenate"
+        fraction, bound, why = max(one.fraction, other.fraction), a | b, "holds both inputs exactly"
+        if operation == "add":
+            bound, why = Range(a.low + b.low, a.high + b.high), "no sum of two can be larger, and every one is exact"
+        elif operation == "subtract":
+            bound, why = Range(a.low - b.high, a.high - b.low), "no difference can be larger, and every one is exact"
+        elif operation == "multiply":
+            fraction = one.fraction + other.fraction
+            bound = Range.of([x * y for x in (a.low, a.high) for y in (b.low, b.high)])
+            why = "no product of two can be larger, and every one is exact"
+        elif operation == "average":
+            fraction, why = fraction + 1, "the mean of two, exactly"
+        signed = bound.low < 0
+        integer = max(integer_bits(bound, signed), 1 - fraction)
+        exact, found = FixedPoint(integer + fraction, integer, signed), self.measured.get((node.name, "result"))
+        if self._is_last(node):
+            self._last(node, found, bound)
+        elif self._feeds_softmax(node):
+            self._logits(node, found or bound)
+        elif exact.width <= SUM_BITS:
+            self._choose(node, "result", exact, why, found or bound)
+            self._hand_on(node, exact, bound)
+        else:
+            self._result(node, found, bound, STATE_BITS)
+
     def _passing(self, node) -> None:
         x, before = self._input(node), self._input_format(node)
         if str(node.get_attr("pool_op", "")).lower() == "average":
@@ -321,10 +353,9 @@ class _Planner:
 
     def _hand_on(self, node, number: FixedPoint, bound: Range | None = None) -> None:
         own = Range(number.minimum, number.maximum)
-        self.formats[node.outputs[0]] = number
-        self.bounds[node.outputs[0]] = (
-            Range(max(own.low, bound.low), min(own.high, bound.high)) if bound is not None else own
-        )
+        held = Range(max(own.low, bound.low), min(own.high, bound.high)) if bound is not None else own
+        for name in node.outputs:  # a Clone has several, all the same
+            self.formats[name], self.bounds[name] = number, held
 
     def _input(self, node) -> Range:
         return self.bounds[node.inputs[0]]

@@ -128,7 +128,10 @@ def _producer(layer) -> str:
 
 def _before_activation(layer):
     """The sums of a layer, without the activation inside it."""
-    linear = type(layer).from_config(layer.get_config() | {"activation": None, "name": f"{layer.name}_sums"})
+    from mlfpga.models import quiet_serialization
+
+    with quiet_serialization():
+        linear = type(layer).from_config(layer.get_config() | {"activation": None, "name": f"{layer.name}_sums"})
     sums = linear(layer.input)
     linear.set_weights(layer.get_weights())
     return sums
