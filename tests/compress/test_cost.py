@@ -103,6 +103,30 @@ def test_a_sequence_of_any_length_has_no_cost():
     )
 
 
+def test_a_model_that_has_no_weights_yet_has_no_cost():
+    with pytest.raises(compress.CompressError, match="early does not know the shape of its input yet; begin it with"):
+        compress.cost(keras.Sequential([keras.layers.Dense(3)], name="early"))
+
+
+def test_what_no_logit_stands_for_is_not_compared(trained, data):
+    one = models.mlp(8, 1)  # one value for two classes, as a sigmoid has
+    for model, y, shape, labels in (
+        (one, data.y_test % 2, "(1,)", "0 to 1"),
+        (trained, data.y_test + 1, "(3,)", "1 to 3"),
+    ):
+        with pytest.raises(compress.CompressError) as error:
+            compress.compare({"mine": model}, data.x_test, y)
+        assert str(error.value) == (
+            f"mine gives values of shape {shape} for labels {labels}; it needs a logit for each class, two for two "
+            "classes"
+        )
+    x = data.x_test.copy()
+    x[3, 3] = np.nan
+    with pytest.raises(compress.CompressError) as error:
+        compress.compare({"mine": trained}, x, data.y_test)
+    assert str(error.value) == "the data holds 1 values that are NaN or infinite; clean it first"
+
+
 def test_compare_takes_further_measures_and_further_entries(trained, data):
     def score(logits, labels):
         assert logits.shape == (len(data.x_test), 3) and np.array_equal(labels, data.y_test)

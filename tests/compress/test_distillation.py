@@ -124,9 +124,10 @@ def picture_case():
     return data, models.cnn((8, 8, 1), 3, filters=(3,), pool=2), models.cnn((8, 8, 1), 3, filters=(6,), pool=2)
 
 
-def ranking_case(kind="gru"):
+def ranking_case(kind="simple_rnn"):
     data = made_up("items", RNG.integers(0, 9, (256, 5)), 9)
-    return data, models.rnn(5, 9, 9, kind=kind, embedding=3, units=4), models.rnn(5, 9, 9, embedding=4, units=8)
+    student, teacher = (models.rnn(5, 9, 9, kind, units - 1, units) for kind, units in ((kind, 4), ("simple_rnn", 8)))
+    return data, student, teacher
 
 
 @pytest.mark.parametrize("make", [picture_case, ranking_case])
@@ -162,12 +163,22 @@ def test_a_recurrent_student_is_rounded_pruned_and_taught_at_once(kind):
         assert np.array_equal(kernel * 2**5, np.round(kernel * 2**5))
 
 
+def test_an_item_that_the_student_has_no_row_for_is_told_before_training():
+    data, _, teacher = ranking_case()
+    with pytest.raises(models.TrainingError) as error:
+        models.train(compress.Distiller(models.rnn(5, 7, 9, "simple_rnn"), teacher), data, epochs=1)
+    assert str(error.value) == (
+        "items: x_train holds 0 to 8; layer embedding needs whole numbers 0 to 6, the rows of its table"
+    )
+
+
 def test_data_that_the_networks_do_not_fit_are_told_before_training(trained):
     data, _, _ = picture_case()
     with pytest.raises(models.TrainingError) as error:
         models.train(compress.Distiller(models.mlp(8, 3), trained), data, epochs=1)
     assert str(error.value) == (
-        "model distilled_mlp maps (8,) to (3,), but pictures has samples of shape (8, 8, 1) and 3 classes"
+        "model distilled_mlp maps (8,) to (3,), but pictures has samples of shape (8, 8, 1) and 3 classes; begin it "
+        "with keras.Input((8, 8, 1)), and end it with a logit for each class, Dense(3)"
     )
 
 
@@ -200,6 +211,11 @@ def with_softmax(model):
         (
             lambda t: (models.cnn((8, 8, 1), 3, filters=(2,), pool=2), t),
             "teacher mlp maps (8,) to (3,), but student cnn maps (8, 8, 1) to (3,); they must agree",
+        ),
+        (
+            lambda t: (keras.Sequential([keras.layers.Dense(3)], name="early"), t),
+            "early does not know the shape of its input yet; begin it with keras.Input((features,)), or the shape that "
+            "its samples have",
         ),
         (lambda t: (models.mlp(8, 3), spoilt(t)), "mlp holds 96 weights that are NaN or infinite; train it again"),
         (

@@ -6,6 +6,7 @@ import pytest
 from mlfpga.formats import FixedPoint
 
 compress = pytest.importorskip("mlfpga.compress", reason="needs TensorFlow")
+from qkeras import QDense  # noqa: E402
 from tensorflow import keras  # noqa: E402
 
 from mlfpga import models  # noqa: E402
@@ -245,13 +246,28 @@ def test_calibration_data_of_another_shape_is_refused(trained):
         (keras.layers.BatchNormalization(name="bn"), r"layer bn is a batch normalization.*: fold_batchnorm\(model\)"),
         (keras.layers.Dense(3, activation="tanh", name="bent"), "layer bent has activation tanh; use ReLU inside"),
         (keras.layers.Dense(3, activation="softmax", name="end"), "layer end has activation softmax"),
-        (keras.layers.ReLU(max_value=6, name="relu6"), "layer relu6 is a ReLU, which has no quantized twin here"),
+        (
+            keras.layers.ReLU(max_value=6, name="relu6"),
+            "layer relu6 is a ReLU with max_value=6.0, negative_slope=0, threshold=0, which has no quantized twin here",
+        ),
+        (
+            keras.layers.Activation("softmax", name="late"),
+            "layer late is an Activation softmax, which .* plain ReLU; at the end of the model logits, no activation",
+        ),
+        (QDense(3, name="rounded"), "layer rounded is a QDense, which rounds already; quantize the model in floating"),
     ],
 )
 def test_layers_without_a_twin_are_named(layer, message):
     model = keras.Sequential([keras.Input((4, 2)), layer])
     with pytest.raises(compress.CompressError, match=message):
         compress.quantize(model, compress.ranges(model, np.zeros((2, 4, 2))))
+
+
+def test_a_linear_activation_has_nothing_to_round(trained, data):
+    model = keras.Sequential([*models.copy_model(trained).layers, keras.layers.Activation("linear", name="none")])
+    found = compress.ranges(trained, data.x_train)
+    expected = models.logits(compress.quantize(trained, found, 5, 5), data.x_test)
+    assert np.array_equal(models.logits(compress.quantize(model, found, 5, 5), data.x_test), expected)
 
 
 def test_ranges_of_another_model_are_refused(trained, data):

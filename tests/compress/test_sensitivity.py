@@ -112,6 +112,13 @@ def test_unknown_parts_are_refused(trained, found, what, bits, named):
     )
 
 
+@pytest.mark.parametrize("odd", [0, 1, 32, 33, 4.5, -3])
+def test_widths_out_of_range_are_refused(trained, found, odd):
+    with pytest.raises(compress.CompressError) as error:
+        compress.sensitivity(trained, found, lambda model: 1.0, (4, odd))
+    assert str(error.value) == f"bits holds {odd}; choose 2 to 31"
+
+
 def test_a_long_sweep_shows_progress(trained, found, monkeypatch, capsys):
     # By its name: the room's attribute of that name is the function.
     monkeypatch.setattr(import_module("mlfpga.compress.sensitivity"), "_SLOW", 0.0)

@@ -40,6 +40,31 @@ def test_models_of_every_case_come_back_equal(build, tmp_path):
     assert [layer.name for layer in back.layers] == [layer.name for layer in model.layers]
 
 
+def test_a_model_that_still_trains_with_rounded_weights_comes_back_by_itself(tmp_path, monkeypatch):
+    """As in a notebook that imports nothing but this room: nobody has told Keras of these layers yet."""
+    import sys
+
+    from keras.src.saving import object_registration as registry
+
+    from mlfpga.models import rounded
+
+    formats = {"kernel": (5, 0), "recurrent_kernel": (5, 0), "bias": (5, 0)}
+    model = models.rnn(5, 7, 6, "gru", 3, 4)
+    twin = models.copy_model(
+        model, lambda old: rounded.twin(old, formats) if old.name == "gru" else type(old).from_config(old.get_config())
+    )
+    models.save(twin, tmp_path / "model.h5")
+    for known in ("_GLOBAL_CUSTOM_OBJECTS", "_GLOBAL_CUSTOM_NAMES"):
+        others = {key: value for key, value in getattr(registry, known).items() if "Rounded" not in f"{key}{value}"}
+        monkeypatch.setattr(registry, known, others)
+    monkeypatch.delitem(sys.modules, "mlfpga.models.rounded")
+    monkeypatch.delattr(models, "rounded")
+    back = models.load(tmp_path / "model.h5")
+    x = np.random.default_rng(1).integers(0, 7, (9, 5)).astype(np.float32)
+    assert type(back.get_layer("gru")).__name__ == "RoundedGRU"
+    assert np.array_equal(models.logits(back, x), models.logits(twin, x))
+
+
 def test_another_ending_is_refused(tmp_path):
     with pytest.raises(models.ModelError, match="model.keras must end in .h5"):
         models.save(models.mlp(2, 2), tmp_path / "model.keras")

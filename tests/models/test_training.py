@@ -106,6 +106,7 @@ def test_the_seed_repeats_augmented_training_too(bars):
     [
         (dict(epochs=0), "0 epochs train nothing; choose 1 or more"),
         (dict(epochs=-3), "-3 epochs train nothing; choose 1 or more"),
+        (dict(epochs=1.5), "epochs is 1.5; choose a whole number, 1 or more"),
         (dict(learning_rate=0.0), "learning_rate is 0.0; choose more than 0 (0.001 to 0.01 is usual)"),
         (dict(learning_rate=float("nan")), "learning_rate is nan; choose more than 0 (0.001 to 0.01 is usual)"),
         (dict(batch_size=0), "batch_size is 0; choose 1 or more (32 to 256 is usual)"),
@@ -174,4 +175,18 @@ def test_item_numbers_without_a_row_in_the_table_are_refused(echoes, item, told)
 def test_a_model_of_another_shape_is_refused(halves, build, found):
     with pytest.raises(models.TrainingError) as error:
         models.train(build(), halves, epochs=1)
-    assert str(error.value) == f"model {found}, but halves has samples of shape (4,) and 2 classes"
+    assert str(error.value) == (
+        f"model {found}, but halves has samples of shape (4,) and 2 classes; begin it "
+        "with keras.Input((4,)), and end it with a logit for each class, Dense(2)"
+    )
+
+
+def test_a_model_that_does_not_know_its_input_yet_is_refused(halves):
+    from tensorflow import keras
+
+    with pytest.raises(models.TrainingError) as error:
+        models.train(keras.Sequential([keras.layers.Dense(2)], name="early"), halves, epochs=1)
+    assert str(error.value) == (
+        "early does not know the shape of its input yet; begin it with keras.Input((features,)), or the shape that its "
+        "samples have"
+    )

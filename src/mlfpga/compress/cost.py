@@ -11,7 +11,7 @@ from mlfpga.compress.errors import CompressError
 from mlfpga.compress.finish import quantized_weights
 from mlfpga.compress.quantization import quantized_relu
 from mlfpga.formats import FixedPoint, FormatError
-from mlfpga.models import logits
+from mlfpga.models import check_built, logits
 
 _FLOAT_BITS = 32
 # A layer whose weights need more bits than this was not quantized; it is counted as floating point.
@@ -39,6 +39,7 @@ def cost(model: keras.Model) -> dict[str, int | float]:
     bits for all of them: then they were rounded. Raises CompressError for a layer with weights of another kind, and
     for sequences or pictures of no fixed size.
     """
+    check_built(model, CompressError)
     weights = nonzero = multiplications = size = nonzero_size = 0
     weight_bits, activation_bits = [0], [0]
     for layer in tfmot.sparsity.keras.strip_pruning(model).layers:
@@ -78,10 +79,21 @@ def compare(
 
     score  further measures from the logits (n, classes) and `y`, such as `evaluate.ranking`; they follow the accuracy
     extra  further entries from the model itself, such as an estimate of its cost on the FPGA; they end the row
+
+    Raises CompressError for data with NaN, and for labels without a logit of their own.
     """
+    bad = int((~np.isfinite(x)).sum())
+    if bad:
+        raise CompressError(f"the data holds {bad} values that are NaN or infinite; clean it first")
     rows = []
     for name, model in models.items():
         outputs = logits(model, x)
+        # Of one logit, or of one too few, argmax would name a class all the same.
+        if outputs.ndim != 2 or outputs.shape[-1] < 2 or np.min(y) < 0 or np.max(y) >= outputs.shape[-1]:
+            raise CompressError(
+                f"{name} gives values of shape {outputs.shape[1:]} for labels {np.min(y)} to {np.max(y)}; it needs "
+                "a logit for each class, two for two classes"
+            )
         rows.append(
             {
                 "name": name,

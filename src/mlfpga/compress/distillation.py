@@ -10,6 +10,7 @@ import tensorflow as tf
 from tensorflow import keras
 
 from mlfpga.compress.errors import CompressError
+from mlfpga.models import check_built
 
 
 def distillation_loss(teacher_logits, student_logits, temperature: float) -> tf.Tensor:
@@ -50,6 +51,8 @@ class Distiller(keras.Model):
                 f"{student.name} is student and teacher at once; teach another network, or a copy: "
                 f"models.copy_model({student.name})"
             )
+        for model in (teacher, student):
+            check_built(model, CompressError)
         if _shapes(teacher) != _shapes(student):
             raise CompressError(
                 f"teacher {teacher.name} maps {_shapes(teacher)}, but student {student.name} maps {_shapes(student)}; "

@@ -5,9 +5,8 @@ import tensorflow_model_optimization as tfmot
 from qkeras import quantized_bits
 from tensorflow import keras
 
-from mlfpga.compress import rounded
 from mlfpga.formats import FixedPoint
-from mlfpga.models import copy_model
+from mlfpga.models import copy_model, rounded
 
 
 def finish(model: keras.Model) -> keras.Model:

@@ -12,7 +12,7 @@ import numpy as np
 from tensorflow import keras
 
 from mlfpga.compress.errors import CompressError
-from mlfpga.models import copy_model
+from mlfpga.models import check_built, copy_model, quiet_serialization
 
 _FOLDABLE = (keras.layers.Dense, keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.DepthwiseConv2D)
 _NAMES = ", ".join(layer.__name__ for layer in _FOLDABLE)
@@ -29,6 +29,7 @@ def fold_batchnorm(model: keras.Model) -> keras.Model:
     folded: with padding around the next layer's input (the zeros there are never shifted), with no neighbour that has
     weights, with a value in between that something else uses too, or inside a nested model or a wrapper.
     """
+    check_built(model, CompressError)
     _check_nested(model)
     # The weights are in double precision until all is folded.
     weights = {layer.name: [w.astype(np.float64) for w in layer.get_weights()] for layer in model.layers}
@@ -57,7 +58,8 @@ class _Graph:
 
     def __init__(self, model: keras.Model):
         self._kind = type(model)
-        self._config = model.get_config()
+        with quiet_serialization():
+            self._config = model.get_config()
         self._layers = {layer.name: layer for layer in model.layers}
         self._sequential = isinstance(model, keras.Sequential)
         self.folded: set[str] = set()

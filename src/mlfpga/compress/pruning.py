@@ -7,6 +7,7 @@ does without pruning: Keras layers and their quantized twins, dense, convolution
 
 from collections.abc import Iterator, Mapping
 from math import prod
+from numbers import Real
 
 import numpy as np
 import tensorflow as tf
@@ -156,9 +157,10 @@ class _Cuts(keras.constraints.Constraint):
 
 def _kernels(layer: keras.layers.Layer) -> Iterator[tuple[keras.layers.Layer, str]]:
     """Each (layer or cell, name of a kernel that it may have) inside a layer, built or not."""
-    for owner in (layer, *layer.submodules):
-        # A recurrent layer only passes on what its cell, one of its own submodules, holds.
-        if isinstance(owner, keras.layers.Layer) and not hasattr(owner, "cell"):
+    # Not `layer.submodules`, which stops with an error at a recurrent layer that has dropout.
+    for owner in layer._flatten_layers():
+        # A recurrent layer only passes on what its cell, one of the layers in it, holds.
+        if not hasattr(owner, "cell"):
             yield from ((owner, kernel) for kernel, constraint in _KERNELS.items() if hasattr(owner, constraint))
 
 
@@ -182,8 +184,8 @@ def _targets(names, model_name, sparsity, pattern) -> dict[str, float | tuple[in
 
 
 def _checked_sparsity(what: str, sparsity: float) -> float:
-    if not 0 < sparsity < 1:
-        raise CompressError(f"{what} is {sparsity}; choose more than 0 and less than 1 (at 1 no weight is left)")
+    if not isinstance(sparsity, Real) or not 0 < sparsity < 1:
+        raise CompressError(f"{what} is {sparsity!r}; choose more than 0 and less than 1 (at 1 no weight is left)")
     return float(sparsity)
 
 

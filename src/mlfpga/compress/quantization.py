@@ -5,8 +5,9 @@
 the forward pass a twin rounds; in the backward pass the gradient ignores the rounding (the straight-through estimator,
 Bengio et al., 2013), so training finds weights that work *after* rounding.
 
-The twins of dense and convolutional layers are QKeras's; those of recurrent layers and embeddings are in `rounded`.
-All scales are powers of two (`alpha=1`): what is computed here in floating point, hardware repeats exactly in integers.
+The twins of dense and convolutional layers are QKeras's; those of recurrent layers and embeddings are in
+`models.rounded`. All scales are powers of two (`alpha=1`): what is computed here in floating point, hardware repeats
+exactly in integers.
 """
 
 from collections.abc import Mapping
@@ -17,9 +18,8 @@ import numpy as np
 from qkeras import QActivation, QConv1D, QConv2D, QDense, QDepthwiseConv2D, quantized_bits, quantized_relu
 from tensorflow import keras
 
-from mlfpga.compress import rounded
 from mlfpga.compress.errors import CompressError
-from mlfpga.models import copy_model
+from mlfpga.models import check_built, copy_model, rounded
 
 _WEIGHT_BITS = (2, 32)
 _ACTIVATION_BITS = (1, 31)  # at 32, QKeras's quantized_relu computes 2^32 in a 32-bit integer, and gives NaN
@@ -85,6 +85,7 @@ def ranges(model: keras.Model, x: np.ndarray, coverage: float = 99.9) -> dict[st
     activations, because one stray value in a million would cost every other value a bit. Raises CompressError if `x`
     holds NaN or infinities or does not fit the model's input, and if a weight or an activation is not finite.
     """
+    check_built(model, CompressError)
     x = np.asarray(x)
     expected = model.input_shape[1:]
     fits = x.ndim == len(expected) + 1 and all(
@@ -226,13 +227,18 @@ def _check(model: keras.Model, found: dict[str, Ranges]) -> None:
                 f"layer {layer.name} is a batch normalization, which has no numbers of its own in hardware; fold it "
                 "into its neighbour first: fold_batchnorm(model)"
             )
-        if isinstance(layer, _UNCHANGED) or _is_relu_layer(layer):
+        if isinstance(layer, _UNCHANGED) or _is_relu_layer(layer) or _is_linear_layer(layer):
             continue
+        if hasattr(layer, "get_quantizers"):
+            raise CompressError(
+                f"layer {layer.name} is a {type(layer).__name__}, which rounds already; quantize the model in floating "
+                "point that this one was made from"
+            )
         if type(layer) not in _WEIGHTS:
             known = sorted(known.__name__ for known in (*_WEIGHTS, *_UNCHANGED))
             raise CompressError(
-                f"layer {layer.name} is a {type(layer).__name__}, which has no quantized twin here; supported: "
-                f"{', '.join(known)} and ReLU"
+                f"layer {layer.name} is {_described(layer)}, which has no quantized twin here; supported: "
+                f"{', '.join(known)} and plain ReLU; at the end of the model logits, no activation"
             )
         if type(layer) in _TWINS:
             if not _has_relu(layer) and layer.activation is not keras.activations.linear:
@@ -292,6 +298,21 @@ def _is_relu_layer(layer: keras.layers.Layer) -> bool:
     if isinstance(layer, keras.layers.ReLU):
         return layer.max_value is None and not layer.negative_slope and not layer.threshold
     return isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.relu
+
+
+def _is_linear_layer(layer: keras.layers.Layer) -> bool:
+    return isinstance(layer, keras.layers.Activation) and layer.activation is keras.activations.linear
+
+
+def _described(layer: keras.layers.Layer) -> str:
+    """What a layer is, with what makes it another than its kind says."""
+    if isinstance(layer, keras.layers.ReLU):
+        return f"a ReLU with max_value={layer.max_value}, negative_slope={layer.negative_slope:g}, " + (
+            f"threshold={layer.threshold:g}"
+        )
+    if isinstance(layer, keras.layers.Activation):
+        return f"an Activation {layer.activation.__name__}"
+    return f"a {type(layer).__name__}"
 
 
 def _has_relu(layer: keras.layers.Layer) -> bool:

@@ -6,6 +6,7 @@ not the test split: what is chosen by looking at data must be judged on other da
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral
 
 from tensorflow import keras
 
@@ -39,6 +40,9 @@ def sensitivity(
             f"sensitivity of {', '.join(map(repr, unknown)) or 'nothing'} is not defined; choose bits from 2 to 31 and "
             f"what from {', '.join(map(repr, layers))}"
         )
+    odd = [width for width in bits if not isinstance(width, Integral) or not 2 <= width <= 31]
+    if odd:
+        raise CompressError(f"bits holds {odd[0]}; choose 2 to 31")
     points = [(kind, layer, width) for kind in what for layer in layers[kind] for width in sorted(set(bits))]
     floating = {kind: dict.fromkeys(names) for kind, names in layers.items()}
     reference = float(score(quantize(model, found, floating["weight"], floating["activation"])))

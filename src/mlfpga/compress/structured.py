@@ -15,8 +15,7 @@ from qkeras import QActivation
 from tensorflow import keras
 
 from mlfpga.compress.errors import CompressError
-from mlfpga.models import copy_model
-from mlfpga.models.copying import quiet_serialization
+from mlfpga.models import copy_model, quiet_serialization
 
 _RECURRENT = (keras.layers.SimpleRNN, keras.layers.GRU, keras.layers.LSTM)
 # Each kind of writer, and what Keras calls the number of its outputs.

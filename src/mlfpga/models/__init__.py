@@ -4,6 +4,10 @@
     for_case        the student or the teacher that fits a dataset
     train, logits   fit, with checks; and the answers
     save, load      keep in `.h5` files
+    copy_model      the same network with weights of its own, or with other layers in place of its own; whoever makes
+                    QKeras describe itself does it under `quiet_serialization`
+    check_built     refuses a model that does not know its input yet
+    rounded         recurrent layers and embeddings that train with rounded weights
 
 Every model ends in *logits*: a linear layer, with `from_logits=True` in the loss. Softmax changes no decision, costs a
 table in hardware, and applied twice (once in the model, once in a loss or a distillation) it quietly ruins training;
@@ -12,8 +16,8 @@ so it is applied where probabilities are shown (`mlfpga.evaluate.softmax`) and n
 
 from mlfpga.models.cases import for_case
 from mlfpga.models.cnn import cnn
-from mlfpga.models.copying import copy_model
-from mlfpga.models.errors import ModelError
+from mlfpga.models.copying import copy_model, quiet_serialization
+from mlfpga.models.errors import ModelError, check_built
 from mlfpga.models.mlp import mlp, teacher
 from mlfpga.models.rnn import rnn
 from mlfpga.models.storage import load, save
@@ -22,6 +26,7 @@ from mlfpga.models.training import TrainingError, logits, logits_loss, train
 __all__ = [
     "ModelError",
     "TrainingError",
+    "check_built",
     "cnn",
     "copy_model",
     "for_case",
@@ -29,6 +34,7 @@ __all__ = [
     "logits",
     "logits_loss",
     "mlp",
+    "quiet_serialization",
     "rnn",
     "save",
     "teacher",

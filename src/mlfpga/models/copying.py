@@ -6,11 +6,17 @@ from contextlib import contextmanager
 
 from tensorflow import keras
 
+from mlfpga.models.errors import check_built
+
 
 def copy_model(
     model: keras.Model, layer: Callable[[keras.layers.Layer], keras.layers.Layer] | None = None
 ) -> keras.Model:
-    """An uncompiled copy with weights of its own, equal to `model`'s; `layer` makes each new layer from an old one."""
+    """An uncompiled copy with weights of its own, equal to `model`'s; `layer` makes each new layer from an old one.
+
+    Raises ModelError for a model that does not know its input yet.
+    """
+    check_built(model)
     with quiet_serialization():
         copy = keras.models.clone_model(model, clone_function=layer or _same)
     copy.set_weights(model.get_weights())

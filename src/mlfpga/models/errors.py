@@ -15,6 +15,15 @@ def check_counts(counts: Iterable[tuple[str, int]]) -> None:
             raise ModelError(f"{what} is {count}; choose a whole number, 1 or more")
 
 
+def check_built(model, error: type[ValueError] = ModelError) -> None:
+    """Raise `error` for a model that does not know its input yet: it has no weights, and no shape to compare."""
+    if getattr(model, "inputs", None) is None:
+        raise error(
+            f"{model.name} does not know the shape of its input yet; begin it with keras.Input((features,)), or the "
+            "shape that its samples have"
+        )
+
+
 def check_regularisation(dropout: float, l2: float) -> None:
     """Raise ModelError for a dropout outside 0 ≤ dropout < 1 and for a negative l2."""
     if not 0 <= dropout < 1:

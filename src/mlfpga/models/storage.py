@@ -25,7 +25,11 @@ def save(model: keras.Model, path: Path | str) -> None:
 
 def load(path: Path | str) -> keras.Model:
     """The model in an `.h5` file, uncompiled. Raises ModelError if there is no file, or no whole model in it."""
-    from qkeras.utils import load_qmodel  # a second of import that training a float model does not need
+    # A second of import that training a float model does not need.
+    from qkeras.utils import load_qmodel
+
+    # Keras finds the layers of a file by their names, once the module that holds them was imported.
+    from mlfpga.models import rounded  # noqa: F401
 
     path = Path(path)
     if not path.is_file():

@@ -7,7 +7,7 @@ import numpy as np
 from tensorflow import keras
 
 from mlfpga.datasets import Dataset
-from mlfpga.models.errors import shape_text
+from mlfpga.models.errors import check_built, shape_text
 
 
 class TrainingError(ValueError):
@@ -98,17 +98,21 @@ class _Shifted(keras.utils.Sequence):
 
 
 def _check(model: keras.Model, data: Dataset, epochs: int, learning_rate: float, batch_size: int) -> None:
+    if not isinstance(epochs, Integral):
+        raise TrainingError(f"epochs is {epochs!r}; choose a whole number, 1 or more")
     if epochs < 1:
         raise TrainingError(f"{epochs} epochs train nothing; choose 1 or more")
     if not 0 < learning_rate < np.inf:
         raise TrainingError(f"learning_rate is {learning_rate}; choose more than 0 (0.001 to 0.01 is usual)")
     if batch_size < 1:
         raise TrainingError(f"batch_size is {batch_size}; choose 1 or more (32 to 256 is usual)")
+    check_built(getattr(model, "student", model), TrainingError)
     sample, classes = tuple(data.sample_shape), len(data.classes)
     if (tuple(model.input_shape[1:]), tuple(model.output_shape[1:])) != (sample, (classes,)):
         raise TrainingError(
             f"model {model.name} maps {shape_text(model.input_shape[1:])} to {shape_text(model.output_shape[1:])}, but "
-            f"{data.name} has samples of shape {shape_text(sample)} and {classes} classes"
+            f"{data.name} has samples of shape {shape_text(sample)} and {classes} classes; begin it with "
+            f"keras.Input({shape_text(sample)}), and end it with a logit for each class, Dense({classes})"
         )
     for split in ("train", "validation"):
         x, y = data.split(split)
@@ -122,7 +126,8 @@ def _check(model: keras.Model, data: Dataset, epochs: int, learning_rate: float,
                 f"{data.name}: y_{split} holds labels {y.min()} to {y.max()}; {classes} classes need labels 0 to "
                 f"{classes - 1}"
             )
-        for layer in model.layers:
+        # Not of `model.layers` alone: the student of a distillation is a model inside the model.
+        for layer in model._flatten_layers():
             if isinstance(layer, keras.layers.Embedding):
                 _check_items(f"{data.name}: x_{split}", x, layer)
 

@@ -42,7 +42,8 @@ class Recipe:
     augment          pixels by which training pictures are shifted (see `train`)
     seed             of everything random in the training
 
-    Raises CompressError for a recipe without a name, for no epochs, and for None with a change that needs training.
+    Raises CompressError for a recipe without a name, for no epochs, for None with a change that needs training, and for
+    a sparsity beside a pattern.
     Other settings are checked by the functions named, when the recipe is applied and before a sweep begins.
     """
 
@@ -68,6 +69,11 @@ class Recipe:
             raise CompressError(
                 f"recipe {self.name!r} has {self.epochs} epochs, which train nothing; choose 1 or more, or None for no "
                 "training at all"
+            )
+        if self.sparsity and self.pattern is not None:
+            raise CompressError(
+                f"recipe {self.name!r} has the sparsity {self.sparsity} and the pattern {self.pattern}, which sets the "
+                "sparsity itself; give one of them"
             )
         needing = {"shrinking": self.shrink, "pruning": self.prunes, "distillation": self.distil}
         if self.epochs is None and any(needing.values()):

@@ -18,7 +18,6 @@ from mlfpga.compress.sweeps.progress import Progress
 from mlfpga.compress.sweeps.recipe import Recipe, prepared
 from mlfpga.compress.sweeps.task import Failure, Result, packed
 from mlfpga.datasets import Dataset
-from mlfpga.models import copying
 
 _ROW, _MODEL = "row.json", "model.h5"
 # A training with another version of one of these gives other weights.
@@ -149,7 +148,7 @@ def _key(model: keras.Model, data: Dataset, teacher: keras.Model | None) -> str:
     parts += [Path(room.__file__).parent for room in (models, datasets)] + [Path(__file__).parents[1]]
     for network in (model, teacher):
         if network is not None:
-            with copying.quiet_serialization():
+            with models.quiet_serialization():
                 parts.append(network.to_json())
             parts += [np.ascontiguousarray(weight).tobytes() for weight in network.get_weights()]
     for split in ("train", "validation", "test"):

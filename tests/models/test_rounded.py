@@ -122,7 +122,7 @@ def test_training_moves_the_unrounded_weights():
 
 
 def test_pruning_finds_kernels_and_table_but_no_bias():
-    twin = quantized(network("LSTM"), 4)
+    twin = quantized(network("SimpleRNN"), 4)
     names = [w.name.split("/")[-1] for layer in twin.layers[:2] for w in layer.get_prunable_weights()]
     assert names == ["embeddings:0", "kernel:0", "recurrent_kernel:0"]
 
@@ -136,7 +136,7 @@ def test_pruning_finds_kernels_and_table_but_no_bias():
     labels = (items()[:, 0] % 3).astype(np.int64)
     pruned.fit(items(), labels, epochs=1, verbose=0, callbacks=[tfmot.sparsity.keras.UpdatePruningStep()])
     finished = compress.finish(pruned)
-    assert [type(layer).__name__ for layer in finished.layers] == ["Embedding", "LSTM", "Flatten", "QDense"]
+    assert [type(layer).__name__ for layer in finished.layers] == ["Embedding", "SimpleRNN", "Flatten", "QDense"]
     for kernel in [*finished.get_layer("memory").get_weights()[:2], *finished.get_layer("table").get_weights()]:
         assert np.mean(kernel == 0) >= 0.5
     assert compress.cost(finished)["nonzero"] == compress.cost(pruned)["nonzero"]
