@@ -133,6 +133,15 @@ def test_samples_of_any_length_are_refused():
     )
 
 
+@pytest.mark.parametrize("kind", [layers.Conv2D, qkeras.QConv2D])
+def test_a_dilated_window_is_refused(kind):
+    model = keras.Sequential([keras.Input((8, 8, 1), name="image"), kind(2, 3, dilation_rate=2, name="wide")])
+    assert refusal(model) == (
+        "layer 'wide' has dilation_rate 2, 2, which hls4ml would leave out; use 1, and a larger kernel or pooling "
+        "before it"
+    )
+
+
 def test_more_than_two_joined_are_refused():
     inputs = keras.Input((4,), name="x")
     branches = [layers.Dense(3, name=name)(inputs) for name in "abc"]

@@ -74,6 +74,7 @@ def check_model(model) -> None:
         _check_weights(layer)
         _check_recurrent(layer)
         _check_joining(layer)
+        _check_window(layer)
 
 
 def _check_used_once(model) -> None:
@@ -160,6 +161,15 @@ def _check_joining(layer) -> None:
     joined = len(layer.input) if isinstance(layer.input, list) else 1
     if joined > 2:
         raise AcceleratorError(f"layer {layer.name!r} joins {joined} inputs, and hls4ml two; join two at a time")
+
+
+def _check_window(layer) -> None:
+    dilation = np.ravel(getattr(layer, "dilation_rate", 1))
+    if np.any(dilation != 1):
+        raise AcceleratorError(
+            f"layer {layer.name!r} has dilation_rate {', '.join(map(str, dilation))}, which hls4ml would leave out; use "
+            "1, and a larger kernel or pooling before it"
+        )
 
 
 def _check_weights(layer) -> None:

@@ -10,6 +10,7 @@ Three rules decide:
   MARGIN times the largest value measured on the calibration samples; without samples, the largest value possible.
 """
 
+import re
 from dataclasses import dataclass, field
 from math import ceil, floor, log2, prod
 
@@ -330,6 +331,8 @@ class _Planner:
     def _quantizer(self, node, what: str) -> FixedPoint | None:
         """The format that a QKeras quantizer brings along, if there is one."""
         text = self.config.get(node.name, {}).get("Precision", {}).get(what, "auto")
+        # Of a format without a fraction hls4ml 1.3.0 makes an integer, "uint<1>", and forgets how QKeras rounds.
+        text = re.sub(r"^(u?)int<(\d+)>$", r"\1fixed<\2,\2,RND_CONV,SAT>", text)
         return None if text == "auto" else FixedPoint.parse(text)
 
     def _logits(self, node, found: Range) -> None:
