@@ -132,7 +132,8 @@ def test_quantizers_keep_their_own_formats():
 def test_a_relu_keeps_its_format_without_a_fraction_too(bits, integer):
     relu = qkeras.QActivation(qkeras.quantized_relu(bits, integer), name="relu")
     model = filled(keras.Sequential([keras.Input((6,), name="x"), layers.Dense(5), relu, layers.Dense(2)]))
-    assert str(formats(hls4ml.configure(model, "fixed<12,1>"), "relu")["result"]) == f"ufixed<{bits},{integer},RND_CONV,SAT>"
+    found = formats(hls4ml.configure(model, "fixed<12,1>"), "relu")["result"]
+    assert str(found) == f"ufixed<{bits},{integer},RND_CONV,SAT>"
 
 
 def test_without_calibration_bits_are_for_the_largest_value_possible():

@@ -167,8 +167,8 @@ def _check_window(layer) -> None:
     dilation = np.ravel(getattr(layer, "dilation_rate", 1))
     if np.any(dilation != 1):
         raise AcceleratorError(
-            f"layer {layer.name!r} has dilation_rate {', '.join(map(str, dilation))}, which hls4ml would leave out; use "
-            "1, and a larger kernel or pooling before it"
+            f"layer {layer.name!r} has dilation_rate {', '.join(map(str, dilation))}, which hls4ml would leave out; "
+            "use 1, and a larger kernel or pooling before it"
         )
 
 
