@@ -142,6 +142,31 @@ def test_a_dilated_window_is_refused(kind):
     )
 
 
+@pytest.mark.parametrize(
+    ("pool", "told"),
+    [
+        (
+            layers.MaxPooling2D((3, 2), strides=2, name="pool"),
+            "layer 'pool' pools 3 × 2 values with strides 2, 2; a stream is pooled in windows side by side: give "
+            "strides equal to pool_size",
+        ),
+        (
+            layers.AveragePooling2D(3, padding="same", name="pool"),
+            "layer 'pool' pools (8, 8) values in windows of 3 × 3 with padding='same', which hls4ml cannot do in a "
+            "stream; use padding='valid'",
+        ),
+    ],
+)
+def test_pooling_that_would_end_the_process_is_refused(pool, told):
+    assert refusal(keras.Sequential([keras.Input((8, 8, 1), name="image"), pool, layers.Flatten()])) == told
+
+
+def test_pooling_side_by_side_is_taken():
+    for pool in (layers.MaxPooling2D(3), layers.AveragePooling2D((2, 4), padding="same")):
+        check_model(keras.Sequential([keras.Input((8, 8, 1), name="image"), pool, layers.Flatten()]))
+    check_model(keras.Sequential([keras.Input((9, 2), name="signal"), layers.MaxPooling1D(2), layers.Flatten()]))
+
+
 def test_more_than_two_joined_are_refused():
     inputs = keras.Input((4,), name="x")
     branches = [layers.Dense(3, name=name)(inputs) for name in "abc"]

@@ -170,6 +170,21 @@ def _check_window(layer) -> None:
             f"layer {layer.name!r} has dilation_rate {', '.join(map(str, dilation))}, which hls4ml would leave out; "
             "use 1, and a larger kernel or pooling before it"
         )
+    if not hasattr(layer, "pool_size"):
+        return
+    # hls4ml's C++ asserts both, and a failed assertion ends the whole process, a notebook's kernel too.
+    size, strides = tuple(np.ravel(layer.pool_size)), tuple(np.ravel(layer.strides))
+    if size != strides:
+        raise AcceleratorError(
+            f"layer {layer.name!r} pools {' × '.join(map(str, size))} values with strides "
+            f"{', '.join(map(str, strides))}; a stream is pooled in windows side by side: give strides equal to "
+            "pool_size"
+        )
+    if layer.padding != "valid" and any(n % m for n, m in zip(layer.input_shape[1:-1], size, strict=True)):
+        raise AcceleratorError(
+            f"layer {layer.name!r} pools {layer.input_shape[1:-1]} values in windows of {' × '.join(map(str, size))} "
+            f"with padding={layer.padding!r}, which hls4ml cannot do in a stream; use padding='valid'"
+        )
 
 
 def _check_weights(layer) -> None:
