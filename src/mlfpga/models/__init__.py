@@ -18,7 +18,7 @@ from mlfpga.models.cases import for_case
 from mlfpga.models.cnn import cnn
 from mlfpga.models.copying import copy_model, quiet_serialization
 from mlfpga.models.errors import ModelError, check_built
-from mlfpga.models.mlp import mlp, teacher
+from mlfpga.models.mlp import mlp
 from mlfpga.models.rnn import rnn
 from mlfpga.models.storage import load, save
 from mlfpga.models.training import TrainingError, logits, logits_loss, train
@@ -37,6 +37,5 @@ __all__ = [
     "quiet_serialization",
     "rnn",
     "save",
-    "teacher",
     "train",
 ]

@@ -81,10 +81,3 @@ def logits_layer(classes: int, l2: float) -> keras.layers.Layer:
 def penalty(l2: float) -> keras.regularizers.Regularizer | None:
     """What Keras adds to the loss for a kernel; None for l2 = 0, which saves the work."""
     return keras.regularizers.L2(l2) if l2 else None
-
-
-def teacher(
-    input_shape: int | Sequence[int], classes: int, hidden: Sequence[int] = (256, 128), dropout: float = 0.3
-) -> keras.Model:
-    """A larger MLP than fits the board, with dropout against overfitting: it only ever teaches (see `mlp`)."""
-    return mlp(input_shape, classes, hidden, dropout=dropout, name="teacher")
