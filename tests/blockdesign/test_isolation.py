@@ -1,5 +1,6 @@
 """A script that asks for too much is ended, and its caller lives on."""
 
+import gc
 import os
 import sys
 import tempfile
@@ -101,3 +102,26 @@ def test_an_interrupted_caller_ends_the_work(monkeypatch, tmp_path):
         in_own_process(late, 20)
     time.sleep(0.8)
     assert not alive.exists()
+
+
+def test_the_caller_s_garbage_is_left_alone(tmp_path):
+    """Collected in the child, an object may wait for a thread that was not forked, or end the process."""
+    collected = tmp_path / "collected"
+
+    class Garbage:
+        def __init__(self):
+            self.itself = self
+
+        def __del__(self):
+            collected.touch()
+
+    gc.collect()
+    gc.disable()
+    try:
+        Garbage()
+        in_own_process(gc.collect, 20)
+        assert not collected.exists()
+    finally:
+        gc.enable()
+    gc.collect()
+    assert collected.exists(), "it was garbage"

@@ -6,6 +6,7 @@ done in the caller's process: forking one that may use the system's frameworks i
 """
 
 import faulthandler
+import gc
 import os
 import pickle
 import select
@@ -79,6 +80,8 @@ def _limit(folder):
 
     # Ctrl-C is for the parent, which ends this process then.
     os.setsid()
+    # What the parent left as garbage is the parent's: collected here, it may ask for threads that were not forked.
+    gc.freeze()
     # What Tcl and Python say on their way out would stand between the parent's own lines.
     faulthandler.disable()
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
