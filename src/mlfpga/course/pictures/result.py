@@ -23,7 +23,7 @@ def result(results: dict[str, dict]) -> str:
     """
     values = [100 * value for each in results.values() for value in each["accuracy"].values()]
     # Differences are of tenths of a percent: the scale shows the range they lie in, the same for every panel.
-    scale = floor(min(values) - 0.5), ceil(max(values) + 0.2)
+    scale = floor(min(values) - 0.5), min(100, ceil(max(values) + 0.2))
     rows = ceil(len(results) / ABREAST)
     sheet = Sheet(
         PANEL * min(len(results), ABREAST), HEIGHT * rows, "Accuracy at every stage of the course, for each dataset"
