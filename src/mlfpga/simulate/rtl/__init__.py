@@ -7,6 +7,7 @@ it.
 from mlfpga.simulate.rtl.errors import RtlError
 from mlfpga.simulate.rtl.ipxact import Field, IpCore, MemoryPort, Register, RegisterInterface, StreamPort, open_ip
 from mlfpga.simulate.rtl.model import RtlModel
+from mlfpga.simulate.rtl.module import module
 from mlfpga.simulate.rtl.simulation import Access, Advance, Ram, RtlSimulation
 from mlfpga.simulate.rtl.verilator import best_trace
 
@@ -24,5 +25,6 @@ __all__ = [
     "RtlSimulation",
     "StreamPort",
     "best_trace",
+    "module",
     "open_ip",
 ]

@@ -79,7 +79,7 @@ def prepare(sources: Sources, folder: Path, roms: Path) -> list[Path]:
     """Write what Verilator reads into `folder` (and the ROM files into `roms`); return the source files, in order."""
     written = []
     for name in (*sources.verilog, *sources.headers):
-        target = folder / name
+        target = folder / (name.name if name.is_absolute() else name)
         target.parent.mkdir(parents=True, exist_ok=True)
         text = synthesizable(_read(sources.folder / name))
         target.write_text(_READMEM.sub(lambda m: m[1] + Path(m[2]).name + m[3], text), encoding="latin-1")
