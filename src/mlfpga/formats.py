@@ -196,16 +196,18 @@ class StreamFormat:
     number       the format of each element
     shape        of one sample, e.g. (64,) or (28, 28, 1)
     stream_bits  TDATA's width, 32 or 64
+    pixels       how many neighbours on the last axis but one travel together
 
-    The last axis is what the hardware takes at once (a whole vector, or the channels of one pixel): such a *group*
-    starts at a new word. Each element stands in a *lane*, the narrowest of 8, 16, 32 or 64 bits that holds it, first
-    element in the lowest bits, sign-extended; lanes left over in a group's last word are zero. So a sample is a plain
-    array of small integers in memory, and packing it costs a copy at most.
+    The last axis is what the hardware takes at once: a whole vector, or the channels of one pixel (with `pixels`, those
+    of so many neighbouring pixels). Such a *group* starts at a new word. Each element stands in a *lane*, the narrowest
+    of 8, 16, 32 or 64 bits that holds it, first element in the lowest bits, sign-extended; lanes left over in a group's
+    last word are zero. So a sample is a plain array of small integers in memory, and packing it costs a copy at most.
     """
 
     number: FixedPoint
     shape: tuple[int, ...]
     stream_bits: int = 32
+    pixels: int = 1
 
     def __post_init__(self):
         object.__setattr__(self, "shape", tuple(int(size) for size in self.shape))
@@ -217,6 +219,13 @@ class StreamFormat:
             raise FormatError(
                 f"a {self.number} element needs a lane of {self.lane_bits} bits, more than the stream width "
                 f"{self.stream_bits}; choose stream width 64 or a number of at most 32 bits"
+            )
+        neighbours = self.shape[-2] if len(self.shape) > 1 else 1
+        if self.pixels < 1 or neighbours % self.pixels:
+            possible = ", ".join(str(n) for n in range(1, neighbours + 1) if neighbours % n == 0)
+            raise FormatError(
+                f"{self.pixels} pixels together do not divide the {neighbours} of a row of shape {self.shape}; choose "
+                f"one of {possible}"
             )
 
     @property
@@ -230,12 +239,12 @@ class StreamFormat:
 
     @property
     def elements_per_group(self) -> int:
-        return self.shape[-1]
+        return self.pixels * self.shape[-1]
 
     @property
     def groups(self) -> int:
         """Groups in one sample."""
-        return prod(self.shape[:-1])
+        return prod(self.shape[:-1]) // self.pixels
 
     @property
     def words_per_group(self) -> int:
@@ -294,13 +303,15 @@ class StreamFormat:
             "number": str(self.number),
             "shape": list(self.shape),
             "stream_bits": self.stream_bits,
+            **({} if self.pixels == 1 else {"pixels": self.pixels}),
             "words_per_sample": self.words_per_sample,
         }
 
     @classmethod
     def from_dict(cls, entry: dict) -> "StreamFormat":
         """The inverse of `to_dict`; a `words_per_sample` that contradicts the rest raises FormatError."""
-        made = cls(FixedPoint.parse(entry["number"]), tuple(entry["shape"]), entry["stream_bits"])
+        number, shape = FixedPoint.parse(entry["number"]), tuple(entry["shape"])
+        made = cls(number, shape, entry["stream_bits"], entry.get("pixels", 1))
         stated = entry.get("words_per_sample", made.words_per_sample)
         if stated != made.words_per_sample:
             raise FormatError(

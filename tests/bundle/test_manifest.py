@@ -56,6 +56,14 @@ def test_a_whole_bundle_is_read_and_verified(folder):
     assert json.loads(json.dumps(manifest.to_dict())) == ENTRY
 
 
+def test_a_stream_says_how_many_pixels_travel_together_only_if_there_are_several(folder):
+    entry = ENTRY | {"input": STREAM | {"pixels": 4}}
+    write(folder, entry)
+    manifest = load(folder)
+    assert (manifest.input.pixels, manifest.output.pixels) == (4, 1)
+    assert json.loads(json.dumps(manifest.to_dict())) == entry
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_a_single_changed_bit_is_named(folder, name):
     content = bytearray(FILES[name])

@@ -240,6 +240,40 @@ def test_three_colours_travel_in_one_word():
     assert form.pack(np.arange(12).reshape(1, 2, 2, 3))[0, :2].tolist() == [0x020100, 0x050403]
 
 
+def test_neighbouring_pixels_travel_in_one_word():
+    form = StreamFormat(FixedPoint(8, 0, signed=False), (28, 28, 1), 32, pixels=4)
+    assert (form.groups, form.elements_per_group, form.words_per_sample) == (196, 4, 196)
+    raw = np.random.default_rng(0).integers(0, 256, (2, 28, 28, 1))
+    words = form.pack(raw)
+    assert (words == raw.astype("u1").reshape(2, -1).view("<u4")).all()
+    assert (form.unpack(words) == raw).all()
+    assert form.to_dict()["pixels"] == 4 and StreamFormat.from_dict(form.to_dict()) == form
+
+
+def test_a_group_of_several_pixels_begins_at_a_new_word():
+    form = StreamFormat(FixedPoint(8, 0, signed=False), (1, 4, 3), pixels=2)
+    assert form.words_per_sample == 4
+    assert form.pack(np.arange(12).reshape(1, 1, 4, 3)).tolist() == [[0x03020100, 0x0504, 0x09080706, 0x0B0A]]
+
+
+def test_pixels_are_only_spoken_of_where_there_are_several():
+    assert "pixels" not in StreamFormat(FixedPoint(8, 0), (4, 4, 2)).to_dict()
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixels", "message"),
+    [
+        ((2, 6, 3), 4, "4 pixels together do not divide the 6 of a row of shape (2, 6, 3); choose one of 1, 2, 3, 6"),
+        ((2, 6, 3), 0, "0 pixels together do not divide the 6 of a row of shape (2, 6, 3); choose one of 1, 2, 3, 6"),
+        ((8,), 2, "2 pixels together do not divide the 1 of a row of shape (8,); choose one of 1"),
+    ],
+)
+def test_pixels_that_do_not_divide_a_row_are_refused(shape, pixels, message):
+    with pytest.raises(FormatError) as caught:
+        StreamFormat(FixedPoint(8, 0), shape, pixels=pixels)
+    assert str(caught.value) == message
+
+
 def test_shapes_that_do_not_fit_are_named():
     form = StreamFormat(FixedPoint(8, 1, signed=False), (64,))
     for wrong in ((64,), (2, 63), (2, 64, 1)):

@@ -45,6 +45,7 @@ class Stream:
     shape: tuple[int, ...]
     stream_bits: int
     words_per_sample: int
+    pixels: int = 1
 
 
 @dataclass(frozen=True)
@@ -98,6 +99,9 @@ class Manifest:
         """The content of manifest.json."""
         entry = dataclasses.asdict(self)
         del entry["folder"]
+        for side in ("input", "output"):
+            if entry[side]["pixels"] == 1:
+                del entry[side]["pixels"]
         return entry
 
 
@@ -156,9 +160,10 @@ def _read(kind, value, where: str):
 def _read_record(kind, value, where: str):
     if not isinstance(value, dict):
         raise BundleError(f"{where}: {json.dumps(value)[:40]} is not an object")
-    fields = {f.name: f.type for f in dataclasses.fields(kind) if f.metadata.get("stored", True)}
-    for name in fields.keys() - value.keys():
+    stored = [f for f in dataclasses.fields(kind) if f.metadata.get("stored", True)]
+    fields = {f.name: f.type for f in stored}
+    for name in {f.name for f in stored if f.default is dataclasses.MISSING} - value.keys():
         raise BundleError(f"{where}: {name} is missing")
     for name in value.keys() - fields.keys():
         raise BundleError(f"{where}: {name} is not known; known are {', '.join(fields)}")
-    return kind(**{name: _read(fields[name], value[name], f"{where}: {name}") for name in fields})
+    return kind(**{name: _read(fields[name], value[name], f"{where}: {name}") for name in fields if name in value})

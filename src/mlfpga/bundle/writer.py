@@ -118,7 +118,7 @@ def _ranking(results: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def _stream(form: formats.StreamFormat) -> manifest_module.Stream:
-    return manifest_module.Stream(str(form.number), form.shape, form.stream_bits, form.words_per_sample)
+    return manifest_module.Stream(str(form.number), form.shape, form.stream_bits, form.words_per_sample, form.pixels)
 
 
 def _copy_board_code(target: Path) -> None:
