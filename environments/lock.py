@@ -1,9 +1,10 @@
 """Resolve the packages of both environments anew: environments/{host,board}.lock and environment.yaml.
 
 Called by `make lock`; the ranges are those of pyproject.toml. The conda environment of the workshop machine gets the
-very pins of host.lock, so that `make` and conda users work with the same packages.
+very pins of host.lock and the pin of PyTorch, so that `make` and conda users work with the same packages.
 """
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,8 @@ EXTRAS = {"host": ("host", "test"), "board": ("board", "test")}
 PYTHON = "3.11"
 
 CONDA_HEAD = f"""\
-# The workshop machine as a conda environment: the same pins as environments/host.lock, written by `make lock`.
+# The workshop machine as a conda environment: the pins of environments/host.lock and torch, written by `make lock`.
+# Without a CUDA card, first set PIP_EXTRA_INDEX_URL to the index of PyTorch's CPU builds: it saves several GB.
 #     conda env create -f environment.yaml && conda activate mlfpga && python -m mlfpga.course.kernels
 name: mlfpga
 channels:
@@ -42,9 +44,14 @@ def pins(lock: str) -> list[str]:
     return [line for line in lock.splitlines() if line and not line.startswith("#")]
 
 
-def conda_environment(lock: str) -> str:
-    """The text of environment.yaml for a lock."""
-    return CONDA_HEAD + "".join(f"      - {pin}\n" for pin in pins(lock))
+def torch_pin(project: str) -> str:
+    """`torch==<version>` from the text of pyproject.toml, the one place where it stands."""
+    return re.search(r'^torch = \["(torch==[^"]+)"\]$', project, re.MULTILINE).group(1)
+
+
+def conda_environment(lock: str, project: str) -> str:
+    """The text of environment.yaml for a lock and a pyproject.toml."""
+    return CONDA_HEAD + "".join(f"      - {pin}\n" for pin in [*pins(lock), torch_pin(project)])
 
 
 def main() -> int:
@@ -57,7 +64,8 @@ def main() -> int:
                 f"environments/{name}.lock was not changed: the packages cannot be resolved, see above", file=sys.stderr
             )
             return 1
-    (ROOT / "environment.yaml").write_text(conda_environment((LOCKS / "host.lock").read_text()))
+    texts = [path.read_text() for path in (LOCKS / "host.lock", ROOT / "pyproject.toml")]
+    (ROOT / "environment.yaml").write_text(conda_environment(*texts))
     return 0
 
 

@@ -7,11 +7,12 @@ Runs on the system's Python with nothing but its standard library (and in a synt
 can say what is wrong). Three environments are made, from three locks:
 
     .venv/tools   uv, which installs the others              environments/tools.lock
-    .venv/host    TensorFlow, QKeras, hls4ml, JupyterLab     environments/host.lock
+    .venv/host    TensorFlow, QKeras, hls4ml, JupyterLab     environments/host.lock, then torch (pin: pyproject.toml)
     .venv/board   pynq: what a board has, and no more        environments/board.lock
 
 An environment that was finished carries a stamp; if the stamp fits, nothing is done. An installation that was cut off
-has no stamp and is made anew. Nothing outside .venv/ is written: uv's cache is in there too unless UV_CACHE_DIR is set.
+has no stamp and is made anew. Nothing outside .venv/ is written: the caches of uv and pip are in there too unless
+UV_CACHE_DIR and PIP_CACHE_DIR are set.
 """
 
 import hashlib
@@ -212,6 +213,7 @@ def install_tools(python):
 def install_host(python):
     """The workshop machine, with the course's two Jupyter kernels."""
     install_locked("host", python)
+    install_torch()
     board_python = environment_python("board")
     run([environment_python("host"), "-m", "mlfpga.course.kernels", "--board", board_python])
 
@@ -232,6 +234,28 @@ def install_locked(name, python):
     run([uv, "pip", "install"] + into + ["--no-deps", "--no-build-isolation", "--editable", ROOT])
 
 
+def install_torch():
+    """PyTorch, last: `uv pip sync` removes what is not in the lock. Raises SetupError.
+
+    pip and not uv, so that PIP_EXTRA_INDEX_URL can name an index of CPU builds; without dependencies, which are in the
+    lock: nothing comes that is not pinned, and no CUDA libraries of several GB.
+    """
+    pip = [environment_python("tools"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
+    run(pip + ["--python", environment_python("host"), "install", "--no-deps", torch_pin()])
+    if not runs([environment_python("host"), "-c", "import torch"]):
+        raise SetupError(
+            f"- {torch_pin()} was installed and cannot be imported: most likely it is the build for CUDA, whose "
+            "libraries the course does not install. pytorch.org names an index of CPU builds under `Get Started` "
+            "(Linux, Pip, CPU); run the same command again with PIP_EXTRA_INDEX_URL set to its address"
+        )
+
+
+def torch_pin():
+    """`torch==<version>`, from pyproject.toml (read as text: an older Python must get as far as its message)."""
+    with open(os.path.join(ROOT, "pyproject.toml")) as stream:
+        return re.search(r'^torch = \["(torch==[^"]+)"\]$', stream.read(), re.MULTILINE).group(1)
+
+
 def lock(name):
     """The lock file of an environment."""
     return os.path.join(LOCKS, name + ".lock")
@@ -246,6 +270,7 @@ def run(command):
     """Run a step of an installation, its output going to the log. Raises SetupError if it fails."""
     environment = dict(os.environ)
     environment.setdefault("UV_CACHE_DIR", os.path.join(VENVS, "cache"))
+    environment.setdefault("PIP_CACHE_DIR", os.path.join(VENVS, "pip-cache"))
     # Settings of an environment the user has activated must not lead an installer elsewhere.
     for name in ("VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_PREFIX", "PIP_USER"):
         environment.pop(name, None)

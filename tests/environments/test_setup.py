@@ -1,6 +1,7 @@
 """The set-up says what is missing before it installs anything, and knows when there is nothing to do."""
 
 import collections
+import importlib.metadata
 import importlib.util
 import os
 import sys
@@ -47,6 +48,7 @@ def setup(tmp_path, monkeypatch):
 
         return install
 
+    module.real_install_host = module.install_host
     for name in ("tools", "host", "board"):
         monkeypatch.setattr(module, f"install_{name}", pretend(name))
     return module
@@ -223,10 +225,14 @@ def test_caches_stay_inside_unless_the_user_chose_a_place(setup, monkeypatch):
     monkeypatch.setenv("UV_CACHE_DIR", "/somewhere/else")
     setup.run(show)
     assert Path(setup.LOG).read_text().strip() == "/somewhere/else"
+    monkeypatch.delenv("PIP_CACHE_DIR", raising=False)
+    setup.run([sys.executable, "-c", "import os; print(os.environ['PIP_CACHE_DIR'])"])
+    assert Path(setup.LOG).read_text().strip() == os.path.join(setup.VENVS, "pip-cache")
 
 
 def test_conda_environment_has_the_pins_of_the_lock_line_by_line():
     pins = load("lock").pins((ROOT / "environments" / "host.lock").read_text())
+    pins.append(load("setup").torch_pin())
     lines = (ROOT / "environment.yaml").read_text().splitlines()
     in_pip = [line.removeprefix("      - ") for line in lines if line.startswith("      - ")]
     assert in_pip == ["-e .", *pins]
@@ -238,3 +244,45 @@ def test_conda_environment_reads_as_yaml_and_asks_for_the_same_python():
 
     described = yaml.safe_load((ROOT / "environment.yaml").read_text())
     assert described["dependencies"][0] == "python={}.{}".format(*load("setup").WANTED_PYTHON)
+
+
+def test_pin_of_torch_stands_once_and_is_what_is_installed():
+    pin = load("setup").torch_pin()
+    assert load("lock").torch_pin((ROOT / "pyproject.toml").read_text()) == pin
+    assert (ROOT / "pyproject.toml").read_text().count("torch==") == 1
+    assert "torch==" not in (ROOT / "environments" / "host.lock").read_text()
+    assert importlib.metadata.version("torch").split("+")[0] == pin.removeprefix("torch==")
+
+
+def test_lock_holds_everything_that_torch_needs():
+    from packaging.requirements import Requirement
+
+    pins = dict(pin.split("==") for pin in load("lock").pins((ROOT / "environments" / "host.lock").read_text()))
+    needed = [Requirement(text) for text in importlib.metadata.requires("torch")]
+    needed = [need for need in needed if need.marker is None or need.marker.evaluate({"extra": ""})]
+    assert {"sympy", "filelock"} <= {need.name for need in needed}
+    assert [str(need) for need in needed if not need.specifier.contains(pins.get(need.name, ""))] == []
+
+
+def test_torch_comes_after_the_lock_and_alone(setup, monkeypatch):
+    commands = []
+    (checkout_of(setup) / "pyproject.toml").write_text('torch = ["torch==9.8.7"]\n')
+    monkeypatch.setattr(setup, "run", commands.append)
+    monkeypatch.setattr(setup, "runs", lambda command: True)
+    setup.real_install_host("python3.11")
+    steps = [" ".join(word for word in command if "/" not in word) for command in commands]
+    assert [step.split(" --")[0] for step in steps if "sync" in step or "torch" in step] == ["pip sync", "-m pip"]
+    assert steps[-2].endswith("install --no-deps torch==9.8.7")
+
+
+def test_torch_that_cannot_be_imported_is_told_where_the_cpu_build_is(setup, monkeypatch):
+    (checkout_of(setup) / "pyproject.toml").write_text('torch = ["torch==9.8.7"]\n')
+    monkeypatch.setattr(setup, "run", lambda command: None)
+    monkeypatch.setattr(setup, "runs", lambda command: False)
+    with pytest.raises(setup.SetupError) as raised:
+        setup.install_torch()
+    assert str(raised.value) == (
+        "- torch==9.8.7 was installed and cannot be imported: most likely it is the build for CUDA, whose libraries "
+        "the course does not install. pytorch.org names an index of CPU builds under `Get Started` (Linux, Pip, CPU); "
+        "run the same command again with PIP_EXTRA_INDEX_URL set to its address"
+    )
