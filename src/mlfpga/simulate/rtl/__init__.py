@@ -10,6 +10,7 @@ from mlfpga.simulate.rtl.model import RtlModel
 from mlfpga.simulate.rtl.module import module
 from mlfpga.simulate.rtl.simulation import Access, Advance, Ram, RtlSimulation
 from mlfpga.simulate.rtl.verilator import best_trace
+from mlfpga.simulate.rtl.waveform import StreamTrace, Waveform
 
 __all__ = [
     "Access",
@@ -24,6 +25,8 @@ __all__ = [
     "RtlModel",
     "RtlSimulation",
     "StreamPort",
+    "StreamTrace",
+    "Waveform",
     "best_trace",
     "module",
     "open_ip",
