@@ -10,6 +10,7 @@ Requantization is scaled so that outputs use their range and some saturate.
 from dataclasses import replace
 
 import numpy as np
+
 from mlfpga.accelerators.pipeline.network import (
     Argmax,
     AvgPool2d,
@@ -133,7 +134,7 @@ class _Maker:
         return Tensor((1,), int(self.rng.integers(2, 9)), bool(self.rng.integers(2)), 2.0 ** -int(self.rng.integers(8)))
 
     def finish(self, layer, tensor, raw):
-        """Bias, multiplier, shift and output for random weights: the accumulator's spread becomes the output's range."""
+        """Bias, multiplier, shift, output: what the accumulator spreads over becomes the output's range."""
         shape, outputs = layer.output_shape(tensor.shape), len(layer.weights)
         typical = max(1.0, (tensor.high - tensor.low) / 3)
         spread = np.maximum(1.0, typical * np.sqrt((layer.weights.reshape(outputs, -1) ** 2.0).sum(1)))

@@ -91,7 +91,7 @@ class Conv2d(_Layer):
 
     weights      (O, KH, KW, I) integers, signed `weight_bits` wide
     bias         (O,) added to the accumulator, signed 32 bits
-    multiplier   (O,) unsigned 16 bits, or one for all channels; None: the accumulators themselves leave (signed 32 bits)
+    multiplier   (O,) unsigned 16 bits, or one for all channels; None: the accumulators leave as they are
     shift        (O,) 0 … 47, or one for all channels; None with multiplier None
     stride       (down, right);  padding (top, bottom, left, right) of zeros
     """
