@@ -68,7 +68,7 @@ class Run:
 
 
 def pack(elements: np.ndarray, bits: int) -> np.ndarray:
-    """Integers (n, elements), the first in the lowest bits -> (n,) words as a stream takes them, or (n, k) of uint64."""
+    """Integers (n, elements), the first in the lowest bits -> (n,) words of a stream, or (n, k) of uint64."""
     elements = np.asarray(elements, dtype=np.int64)
     rows, count = elements.shape
     flags = (elements[:, :, None] >> np.arange(bits)) & 1
