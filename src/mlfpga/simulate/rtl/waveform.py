@@ -61,7 +61,8 @@ class Waveform:
             raise RtlError(f"there is no waveform {path}; simulate with trace={str(path)!r} and close the simulation")
         self.path = Path(path)
         found = pywellen.Waveform(str(path))
-        self._signals = {variable.full_name.split(".", 1)[-1]: variable for variable in found.all_vars()}
+        # Without the harness's own scope; an element of a memory is `name[index]`, whatever the reader calls it.
+        self._signals = {v.full_name.split(".", 1)[-1].replace(".[", "["): v for v in found.all_vars()}
         tops = sorted({name.split(".")[0] for name in self._signals if "." in name})
         self.scope = ".".join(filter(None, (tops[0] if tops else "", scope)))
         clock = np.array([time for time, level in self._signals[self._clock].tv if level == 1], dtype=np.int64)
