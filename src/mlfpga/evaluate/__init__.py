@@ -8,6 +8,7 @@ from mlfpga.evaluate.compression_plots import plot_sensitivity
 from mlfpga.evaluate.data_plots import plot_classes, plot_pulses, plot_sequences
 from mlfpga.evaluate.hardware import plot_agreement, plot_estimate, plot_ranges, plot_reuse
 from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, mrr, ranking, roc, softmax, top_k
+from mlfpga.evaluate.pipeline_plots import plot_line_buffer, plot_occupancy
 from mlfpga.evaluate.plots import (
     plot_confusion,
     plot_curves,
@@ -36,6 +37,8 @@ __all__ = [
     "plot_estimate",
     "plot_images",
     "plot_importance",
+    "plot_line_buffer",
+    "plot_occupancy",
     "plot_pareto",
     "plot_pulses",
     "plot_ranges",

@@ -44,3 +44,14 @@ def test_what_cannot_be_shown_is_refused():
         "an image of shape (4, 33) with 3 kernel rows cannot be followed; take one channel, at most 32 columns, and a "
         "kernel of two rows or more"
     )
+
+
+def test_strides_and_padding_say_where_a_window_lies():
+    walk = follow_window(IMAGE, kernel=(2, 3), stride=(2, 2), padding=(1, 0, 2, 1), bits=8)
+    seen = [cycle for cycle in walk if cycle.window is not None]
+    padded = np.pad(IMAGE, ((1, 0), (2, 1)))
+    assert [cycle.place for cycle in seen] == [(row, column) for row in range(3) for column in range(4)]
+    for cycle in seen:
+        row, column = cycle.origin
+        assert (row, column) == (2 * cycle.place[0] - 1, 2 * cycle.place[1] - 2)
+        assert np.array_equal(cycle.window, padded[row + 1 : row + 3, column + 2 : column + 5])

@@ -19,18 +19,22 @@ _WIDEST = 32
 class WindowCycle:
     """One clock cycle of `rtl/pipeline/window.sv`.
 
-    cycle   since the reset
-    taken   (row, column) of the pixel that enters; None if none does: a step for the padding
-    lines   (kernel rows - 1, width) what the line memory holds, the oldest row first
-    window  (kernel rows, kernel columns) the window at the output; None if there is none
-    place   (row, column) of that window in the result; None if there is none
+    cycle    since the reset
+    entered  how many pixels have entered before
+    taken    (row, column) of the pixel that enters; None if none does: a step for the padding
+    lines    (kernel rows - 1, width) what the line memory holds, the oldest row first
+    window   (kernel rows, kernel columns) the window at the output; None if there is none
+    place    (row, column) of that window in the result; None if there is none
+    origin   (row, column) of that window's first element in the image, negative in the padding; None if there is none
     """
 
     cycle: int
+    entered: int
     taken: tuple[int, int] | None
     lines: np.ndarray
     window: np.ndarray | None
     place: tuple[int, int] | None
+    origin: tuple[int, int] | None
 
 
 def follow_window(
@@ -50,8 +54,8 @@ def follow_window(
     image = np.asarray(image)
     if image.ndim != 2 or image.shape[1] > _WIDEST or kernel[0] < 2:
         raise NetworkError(
-            f"an image of shape {image.shape} with {kernel[0]} kernel rows cannot be followed; take one channel, at most "
-            f"{_WIDEST} columns, and a kernel of two rows or more"
+            f"an image of shape {image.shape} with {kernel[0]} kernel rows cannot be followed; take one channel, at "
+            f"most {_WIDEST} columns, and a kernel of two rows or more"
         )
     (height, width), (rows, columns) = image.shape, kernel
     result = [
@@ -78,26 +82,39 @@ def follow_window(
             simulation.offer("s_axis", image.reshape(-1))
             simulation.allow("m_axis", result[0] * result[1])
             simulation.advance(1_000 + 10 * image.size, until="full")
-        return _cycles(Waveform(trace), image.shape, kernel, result[1], bits)
+        waveform = Waveform(trace)
+    return _cycles(waveform, image.shape, kernel, result[1], bits, stride, padding)
 
 
 def _cycles(
-    waveform: Waveform, shape: tuple[int, int], kernel: tuple[int, int], result_width: int, bits: int
+    waveform: Waveform,
+    shape: tuple[int, int],
+    kernel: tuple[int, int],
+    result_width: int,
+    bits: int,
+    stride: tuple[int, int],
+    padding: tuple[int, int, int, int],
 ) -> list[WindowCycle]:
     taken, given = waveform.stream("s_axis"), waveform.stream("m_axis")
     memory = np.stack([_split(waveform.values(f"{_LINES}[{place}]"), kernel[0] - 1, bits) for place in range(shape[1])])
     windows = _split(given.data, kernel[0] * kernel[1], bits).reshape(-1, *kernel)
-    entered, left = np.cumsum(taken.moves) - 1, np.cumsum(given.moves) - 1
-    return [
-        WindowCycle(
-            cycle=cycle,
-            taken=tuple(map(int, divmod(entered[cycle], shape[1]))) if taken.moves[cycle] else None,
-            lines=memory[:, cycle].T,
-            window=windows[cycle] if given.moves[cycle] else None,
-            place=tuple(map(int, divmod(left[cycle], result_width))) if given.moves[cycle] else None,
+    entered, left = np.cumsum(taken.moves) - taken.moves, np.cumsum(given.moves) - given.moves
+    told = []
+    for cycle in range(waveform.cycles):
+        pixel, place = (tuple(map(int, divmod(n[cycle], w))) for n, w in ((entered, shape[1]), (left, result_width)))
+        leaves = bool(given.moves[cycle])
+        told.append(
+            WindowCycle(
+                cycle=cycle,
+                entered=int(entered[cycle]),
+                taken=pixel if taken.moves[cycle] else None,
+                lines=memory[:, cycle].T,
+                window=windows[cycle] if leaves else None,
+                place=place if leaves else None,
+                origin=(place[0] * stride[0] - padding[0], place[1] * stride[1] - padding[2]) if leaves else None,
+            )
         )
-        for cycle in range(waveform.cycles)
-    ]
+    return told
 
 
 def _split(words: np.ndarray, count: int, bits: int) -> np.ndarray:
