@@ -5,8 +5,8 @@
     accumulate(layer, tensor, x)       what a Conv2d, Dense or AvgPool2d holds before it requantizes
 
 Products are summed by the matrix multiplication of floating-point BLAS, which is many times faster than int64 in NumPy
-and exact all the same where every partial sum is an integer below 2^24 (float32) or 2^53 (float64): `_matmul` proves
-that from the weights before it chooses.
+and exact all the same where every partial sum is an integer below 2^24 (float32) or 2^53 (float64):
+`_exact_type` proves that from the weights before it chooses.
 """
 
 import math
@@ -65,25 +65,29 @@ def apply(layer: Layer, tensor: Tensor, x: np.ndarray) -> np.ndarray:
 
 def accumulate(layer: Conv2d | Dense | AvgPool2d, tensor: Tensor, x: np.ndarray) -> np.ndarray:
     """The accumulators before requantization, bias included: int64 (n, *output shape)."""
-    x = np.asarray(x, np.int64)
     if isinstance(layer, AvgPool2d):
-        return sum(_taps(_padded(x, layer.padding, 0), layer))
+        return sum(_taps(_padded(np.asarray(x, np.int64), layer.padding, 0), layer))
+    kind = _exact_type(layer.weights, tensor)
+    x = np.asarray(x).astype(kind)
     if isinstance(layer, Dense):
-        return _matmul(x.reshape(len(x), tensor.size), layer.weights, tensor) + layer.bias
-    windows = sliding_window_view(_padded(x, layer.padding, 0), layer.kernel, axis=(1, 2))
-    windows = windows[:, :: layer.stride[0], :: layer.stride[1]]  # n, rows, columns, I, KH, KW
-    weights = layer.weights.transpose(0, 3, 1, 2).reshape(len(layer.weights), -1)
-    return _matmul(windows, weights, tensor).reshape(*windows.shape[:3], -1) + layer.bias
+        rows, weights = x.reshape(len(x), tensor.size), layer.weights
+    else:
+        windows = sliding_window_view(_padded(x, layer.padding, 0), layer.kernel, axis=(1, 2))
+        windows = windows[:, :: layer.stride[0], :: layer.stride[1]]  # n, rows, columns, I, KH, KW
+        weights = layer.weights.transpose(0, 3, 1, 2).reshape(len(layer.weights), -1)
+        rows = windows.reshape(-1, weights.shape[1])
+    acc = (rows @ weights.T.astype(kind)).astype(np.int64).reshape(len(x), *layer.output_shape(tensor.shape))
+    acc += layer.bias
+    return acc
 
 
-def _matmul(values: np.ndarray, weights: np.ndarray, tensor: Tensor) -> np.ndarray:
-    """values as rows of K, times weights (O, K): exact int64 (rows, O).
+def _exact_type(weights: np.ndarray, tensor: Tensor) -> type:
+    """The fastest type in which products of `weights` (O, …) and numbers of the type `tensor` are summed exactly.
 
     No partial sum, in whatever order BLAS takes them, is larger than sum(|w|) * max(|x|).
     """
-    largest = int(np.abs(weights).sum(1).max()) * max(-tensor.low, tensor.high)
-    kind = np.float32 if largest < 1 << 24 else np.float64 if largest < 1 << 53 else np.int64
-    return (values.astype(kind).reshape(-1, weights.shape[1]) @ weights.T.astype(kind)).astype(np.int64)
+    largest = int(np.abs(weights).reshape(len(weights), -1).sum(1).max()) * max(-tensor.low, tensor.high)
+    return np.float32 if largest < 1 << 24 else np.float64 if largest < 1 << 53 else np.int64
 
 
 def _padded(x: np.ndarray, padding: tuple[int, int, int, int], value: int) -> np.ndarray:
