@@ -13,6 +13,8 @@ from mlfpga.simulate.rtl.errors import RtlError
 from mlfpga.simulate.rtl.vendor import Core, cores_of_scripts, cores_of_vhdl, model_sources
 
 _VERILOG, _HEADERS = {".v", ".sv"}, {".vh", ".svh"}
+# Files that hold a memory's content, whatever the Verilog calls them: $readmemh may get its name from a parameter.
+_ROMS = {".hex", ".mem"}
 # Folder of the ROM files beside the built library; the simulation starts in it, because HLS writes "./name.dat".
 ROMS = "rom"
 _OFF = re.compile(
@@ -116,7 +118,10 @@ def _listed_or_found(folder: Path, names: list[Path], suffixes: set[str]) -> lis
 
 def _rom_files(folder: Path, names: list[Path], texts: dict[Path, str], vlnv: str) -> list[Path]:
     listed = {name.name: name for name in names}
-    roms: dict[str, Path] = {}
+    roms = {name.name: name for name in names if name.suffix in _ROMS}
+    for name in roms.values():
+        if not (folder / name).is_file():
+            raise RtlError(f"{vlnv}: component.xml lists {name}, which the archive does not hold; export the IP again")
     for source, text in texts.items():
         for match in _READMEM.finditer(_COMMENT.sub("", text)):
             rom = Path(match[2]).name
