@@ -1,0 +1,102 @@
+"""The reference network of the course and how it is trained: from a dataset of pictures to the integer network.
+
+    network = trained_network(load("mnist"))
+
+Two strided convolutions and a dense layer. For 28 × 28 pixels that is 103,000 multiplications a picture, about 130 for
+each pixel that comes in; strides do the work of pooling, and save the results that pooling would throw away.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import nn
+
+from mlfpga.accelerators.pipeline.network import Network
+from mlfpga.accelerators.pipeline.qat import Bits, Twin, prepare
+from mlfpga.accelerators.pipeline.quantize import quantize
+from mlfpga.accelerators.pipeline.reference import run
+from mlfpga.accelerators.pipeline.training import accuracy, train
+from mlfpga.datasets import Dataset
+
+
+def cnn(input_shape, classes: int, channels=(8, 16), kernels=(5, 3), stride: int = 2) -> nn.Sequential:
+    """A CNN for pictures (H, W, C): for each of `channels` Conv2d, BatchNorm2d, ReLU; then Flatten and Linear.
+
+    channels  of each convolution's output; kernels: their sizes, odd; stride: of all of them
+    """
+    height, width, before = input_shape
+    layers: dict[str, nn.Module] = {}
+    for at, (count, kernel) in enumerate(zip(channels, kernels, strict=True), start=1):
+        layers[f"conv_{at}"] = nn.Conv2d(before, count, kernel, stride, kernel // 2, bias=False)
+        layers[f"batchnorm_{at}"] = nn.BatchNorm2d(count)
+        layers[f"relu_{at}"] = nn.ReLU()
+        before, height, width = count, -(-height // stride), -(-width // stride)
+    layers["flatten"] = nn.Flatten()
+    layers["logits"] = nn.Linear(before * height * width, classes)
+    module = nn.Sequential()
+    for name, layer in layers.items():
+        module.add_module(name, layer)
+    return module
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Epochs and learning rates of the float training and of the quantization-aware training behind it."""
+
+    float_epochs: int
+    twin_epochs: int
+    float_rate: float = 1e-2
+    twin_rate: float = 2e-3
+    batch_size: int = 128
+    augment: int = 1
+
+
+RECIPES = {"mnist": Recipe(5, 14), "digits": Recipe(30, 20, batch_size=32)}
+_OTHERS = Recipe(10, 10)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What `trained` made: the float module, its twin and the integer network; accuracies on the validation split."""
+
+    module: nn.Module
+    twin: Twin
+    network: Network
+    float_accuracy: float
+    accuracy: float
+
+
+def trained(
+    data: Dataset,
+    weight_bits: Bits = 4,
+    activation_bits: Bits = 4,
+    recipe: Recipe | None = None,
+    module: nn.Module | None = None,
+    seed: int = 0,
+    progress=print,
+) -> Trained:
+    """Float training, then quantization-aware training, of `module` (else `cnn`) on `data`; repeatable by `seed`."""
+    recipe = recipe or RECIPES.get(data.name, _OTHERS)
+    torch.manual_seed(seed)
+    module = module or cnn(data.sample_shape, len(data.classes))
+    settings = dict(batch_size=recipe.batch_size, augment=recipe.augment, progress=progress)
+    train(module, data, recipe.float_epochs, recipe.float_rate, seed=seed, **settings)
+    twin = prepare(module, data.x_train[:1024], weight_bits, activation_bits)
+    train(twin, data, recipe.twin_epochs, recipe.twin_rate, seed=seed + 1, **settings)
+    network = quantize(twin.graph())
+    in_float = accuracy(module, data.x_validation, data.y_validation)
+    return Trained(module, twin, network, in_float, integer_accuracy(network, data.x_validation, data.y_validation))
+
+
+def integer_accuracy(network: Network, x: np.ndarray, y: np.ndarray) -> float:
+    """The part of samples `x` (n, *sample shape), in engineering units, that the integer network classifies as `y`."""
+    answers = run(network, to_integers(network, x))
+    decisions = answers[:, 0] if answers.shape[1] == 1 else answers.argmax(1)
+    return float((decisions == np.asarray(y)).mean())
+
+
+def to_integers(network: Network, x: np.ndarray) -> np.ndarray:
+    """Samples in engineering units as the network's input integers: rounded half up, clipped to its type."""
+    values = np.floor(np.asarray(x, np.float64) / network.input.scale + 0.5)
+    return np.clip(values, network.input.low, network.input.high).astype(np.int64)
