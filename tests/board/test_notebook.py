@@ -133,7 +133,7 @@ def test_a_wrong_word_fails_the_notebook_but_leaves_the_results(run, board, monk
         return out, flags
 
     monkeypatch.setattr(model, "run", wrong)
-    with pytest.raises(AssertionError, match="1 words differ from the C simulation"):
+    with pytest.raises(AssertionError, match="1 words differ from the simulation"):
         run(code_cells())
     with open("results.json") as file:
         assert json.load(file)["words_equal"] == 149

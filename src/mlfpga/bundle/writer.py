@@ -46,9 +46,9 @@ def write(
     """Write the bundle of an accelerator; it appears whole or not at all, and is verified before it appears.
 
     accelerator  an mlfpga.accelerators.Accelerator; its simulation goes along, for the virtual board
-    inputs       test inputs (n, *shape) in engineering units; every expected word comes from the C simulation of these
+    inputs       test inputs (n, *shape) in engineering units; every expected word comes from the simulation of these
     labels       (n,) integers
-    accuracy     by stage, over these inputs: "float", "compressed"; "c_simulation" is measured here
+    accuracy     by stage, over these inputs: "float", "compressed"; "c_simulation" (of C++, or of RTL) is measured here
     case         what a sample is: "mlp", "cnn" or "rnn"; None: "cnn" if it has more than one axis, else "mlp"
     ranking      of the case rnn: top_1, top_5, top_10 and mrr_10 by stage, as `accuracy`
 
@@ -136,8 +136,14 @@ def _copy_board_code(target: Path) -> None:
 def _copy_simulation(accelerator: Path, target: Path) -> None:
     """The parts of an accelerator's folder that its simulation.json names."""
     description = json.loads((accelerator / "simulation.json").read_text())
-    names = [*description["sources"], *description["include"], description["weights"]]
+    if description["kind"] == "rtl":
+        names = [description["ip"]]
+    else:
+        names = [*description["sources"], *description["include"], description["weights"]]
     target.mkdir()
     shutil.copy(accelerator / "simulation.json", target / "simulation.json")
     for root in sorted({Path(name).parts[0] for name in names}):
-        shutil.copytree(accelerator / root, target / root, ignore=shutil.ignore_patterns("ip_project", "*.log"))
+        if (accelerator / root).is_dir():
+            shutil.copytree(accelerator / root, target / root, ignore=shutil.ignore_patterns("ip_project", "*.log"))
+        else:
+            shutil.copy(accelerator / root, target / root)
