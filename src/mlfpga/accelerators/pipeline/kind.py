@@ -10,8 +10,9 @@ from mlfpga.accelerators.pipeline.export import save
 from mlfpga.accelerators.pipeline.hdl import check_name, needed_files
 from mlfpga.accelerators.pipeline.network import Network
 from mlfpga.accelerators.pipeline.package import component_xml
-from mlfpga.accelerators.pipeline.plan import Plan, cycles, default_plan
+from mlfpga.accelerators.pipeline.plan import Plan, default_plan
 from mlfpga.accelerators.pipeline.stages import blocks, input_format, output_format
+from mlfpga.accelerators.pipeline.timing import cycles
 from mlfpga.accelerators.pipeline.top import top_module
 from mlfpga.artifacts import writing_folder
 
