@@ -18,10 +18,10 @@ module fifo #(
     input  logic             m_axis_tready
 );
     if (DEPTH < 2) begin : check
-        $error("a fifo holds 2 words or more: choose a larger DEPTH");
+        $error("fifo: DEPTH must be 2 or more");
     end
 
-    localparam int ADDRESS_BITS = $clog2(DEPTH);
+    localparam int ADDRESS_BITS = DEPTH > 1 ? $clog2(DEPTH) : 1;
     localparam int COUNT_BITS = $clog2(DEPTH + 1);
     localparam logic [ADDRESS_BITS-1:0] LAST = ADDRESS_BITS'(DEPTH - 1);
 
@@ -33,7 +33,11 @@ module fifo #(
     wire read = m_axis_tvalid & m_axis_tready;
 
     assign m_axis_tdata = words[oldest];
-    assign next_count = count + COUNT_BITS'(write) - COUNT_BITS'(read);
+    always_comb begin
+        next_count = count;
+        if (write & ~read) next_count = count + 1'b1;
+        if (read & ~write) next_count = count - 1'b1;
+    end
 
     always_ff @(posedge clk) if (write) words[newest] <= s_axis_tdata;
 

@@ -58,7 +58,7 @@ module requantize #(
     wire enable = ~m_axis_tvalid | m_axis_tready;
 
     assign s_axis_tready = enable;
-    assign multiplier = multipliers[fold];
+    assign multiplier = multipliers[FOLDS == 1 ? '0 : fold];
 
     always_ff @(posedge clk) begin
         if (~rst_n) begin
@@ -81,7 +81,7 @@ module requantize #(
 
         initial $readmemh(SHIFTS, shifts);
 
-        always_ff @(posedge clk) if (enable) shift <= shifts[fold];
+        always_ff @(posedge clk) if (enable) shift <= shifts[FOLDS == 1 ? '0 : fold];
     end
 
     for (genvar i = 0; i < PIXELS * LANES; i++) begin : each_element

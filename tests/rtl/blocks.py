@@ -32,7 +32,7 @@ _INSTANCE = """
     always_ff @(posedge clk) begin
         data_{name} <= m_{name}_tdata;
         waits_{name} <= m_{name}_tvalid & ~m_{name}_tready & alive;
-        if (waits_{name} & (~m_{name}_tvalid | m_{name}_tdata != data_{name})) $stop;
+        if (alive & waits_{name} & (~m_{name}_tvalid | m_{name}_tdata != data_{name})) $stop;
     end
 """
 
@@ -183,11 +183,12 @@ def drive(
 
 def reset(simulation: RtlSimulation, cycles: int = 1) -> None:
     """Hold every instance in reset for some cycles (at most 32), wherever it is; words that wait are withdrawn."""
+    simulation.offer("s_reset", np.array([(1 << cycles) - 1], dtype=np.uint32))
+    simulation.advance(1)  # now they are in reset; a word must not be withdrawn before
     for name, port in simulation.core.streams.items():
         if port.role == "slave":
             simulation.withdraw(name)
-    simulation.offer("s_reset", np.array([(1 << cycles) - 1], dtype=np.uint32))
-    simulation.advance(cycles + 2)
+    simulation.advance(cycles + 1)
     for name, port in simulation.core.streams.items():
         if port.role == "master":
             simulation.collect(name)
