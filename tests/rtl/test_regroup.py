@@ -62,9 +62,9 @@ def test_no_cycle_is_lost(core):
     words, expected = _traffic(2)
     runs = run_bench(core, words, {name: len(beats) for name, beats in expected.items()})
     for name, (_, lanes_in, lanes_out, _) in SHAPES.items():
-        busy, other = (
-            (runs[name].given, runs[name].taken) if lanes_in > lanes_out else (runs[name].taken, runs[name].given)
-        )
+        busy, other = runs[name].taken, runs[name].given
+        if lanes_in > lanes_out:
+            busy, other = other, busy
         assert (np.diff(busy) == 1).all(), name
         assert (np.diff(other) == len(busy) // len(other)).all(), name
         latency = runs[name].given[0] - runs[name].taken[max(lanes_out // lanes_in, 1) - 1]
