@@ -41,13 +41,14 @@ module requantize #(
     input  logic                             m_axis_tready
 );
     localparam int PRODUCT_BITS = IN_BITS + MULTIPLIER_BITS + 1;
-    // Twice the product is what gets shifted, so that the bit behind the point is there to round with. It is at least so
-    // wide that bits are left above those of the output.
+    // Twice the product is what gets shifted, so that the bit behind the point is there to round with, whatever the
+    // shift. It is at least so wide that a bit is left above those of the output.
     localparam int TWICE_BITS = (PRODUCT_BITS > OUT_BITS ? PRODUCT_BITS : OUT_BITS + 1) + 1;
     localparam int FOLD_BITS = FOLDS > 1 ? $clog2(FOLDS) : 1;
     localparam logic [OUT_BITS-1:0] LOW = OUT_SIGNED != 0 ? OUT_BITS'(1) << (OUT_BITS - 1) : '0;
     localparam logic [OUT_BITS-1:0] HIGH = OUT_SIGNED != 0 ? ~LOW : '1;
 
+    // With one fold the address is a constant, and so is what is read: synthesis then needs no shifter either.
     logic [LANES*MULTIPLIER_BITS-1:0] multipliers[FOLDS];
     logic [LANES*MULTIPLIER_BITS-1:0] multiplier;
     logic [FOLD_BITS-1:0] fold;
@@ -94,7 +95,7 @@ module requantize #(
         wire signed [IN_BITS-1:0] x = s_axis_tdata[IN_BITS*i+:IN_BITS];
         wire signed [MULTIPLIER_BITS:0] factor = {1'b0, multiplier[MULTIPLIER_BITS*LANE+:MULTIPLIER_BITS]};
 
-        // floor((product + round) / 2^shift) = floor((twice + 1) / 2), for every shift
+        // Above its lowest bit the quotient, rounded down; the lowest bit is the half that rounds it up again.
         assign twice = TWICE_BITS'($signed({product, 1'b0})) >>> shift[SHIFT_BITS*LANE+:SHIFT_BITS];
 
         wire negative = twice[TWICE_BITS-1];
