@@ -105,7 +105,9 @@ def block(top: str, files: Iterable[str], case: Case, data: Iterable[Path] = ())
     return bench({"axis": case}, files, data)
 
 
-def bench(cases: Mapping[str, Case], files: Iterable[str], data: Iterable[Path] = ()) -> IpCore:
+def bench(
+    cases: Mapping[str, Case], files: Iterable[str], data: Iterable[Path] = (), defines: Iterable[str] = ()
+) -> IpCore:
     """A core with one instance for each case (names are lower-case words); `files` are relative to rtl/."""
     ports, instances, streams = "", "", {"s_reset": 32}
     for name, case in cases.items():
@@ -122,7 +124,7 @@ def bench(cases: Mapping[str, Case], files: Iterable[str], data: Iterable[Path] 
             ports += f",\n    {taken} logic [{bits}-1:0] {port}_tdata, {taken} logic {port}_tvalid"
             ports += f", {given} logic {port}_tready"
         instances += _INSTANCE.format(top=case.top, name=name, parameters=parameters, out=case.out_bits)
-    text = _BENCH.format(ports=ports, instances=instances)
+    text = "".join(f"`define {name}\n" for name in defines) + _BENCH.format(ports=ports, instances=instances)
     path = Path(tempfile.mkdtemp(dir=_folder())) / "bench.sv"
     path.write_text(text)
     return module("bench", [path, *(RTL / file for file in files)], streams, data=tuple(data))

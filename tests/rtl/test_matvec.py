@@ -41,9 +41,9 @@ class Shape:
         low = -(1 << (self.bits - 1)) if self.signed else 0
         return range(low, low + (1 << self.bits))
 
-    def matrix(self, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Weights (folds, lanes_out, beats, lanes_in) and biases (folds, lanes_out)."""
-        random = np.random.default_rng(seed)
+    def matrix(self, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Weights (folds, lanes_out, beats, lanes_in) and biases (folds, lanes_out) of the case of that name."""
+        random = np.random.default_rng(list(name.encode()))
         half = 1 << (self.weight_bits - 1)
         weights = random.integers(-half, half, (self.folds, self.lanes_out, self.beats, self.lanes_in))
         if self.extreme:
@@ -78,25 +78,34 @@ SHAPES = {
 }
 
 
-@pytest.fixture(scope="module")
-def core(tmp_path_factory):
-    folder, data, cases = tmp_path_factory.mktemp("roms"), [], {}
-    for seed, (name, shape) in enumerate(SHAPES.items()):
-        weights, biases = shape.matrix(seed)
+# These are simulated a second time, with the multipliers of LUTs that synthesis gets.
+ROWS = ("conv", "both", "single", "scalar", "pixels", "quad", "lowest_signed", "narrow", "deep")
+
+
+def _core(folder, names, defines=()):
+    data, cases = [], {}
+    for name in names:
+        shape = SHAPES[name]
+        weights, biases = shape.matrix(name)
         words = weights.transpose(2, 0, 1, 3).reshape(shape.beats * shape.folds, -1)  # a word for each beat and fold
         data.append(write_rom(folder / f"{name}_weights.hex", words, shape.weight_bits))
         data.append(write_rom(folder / f"{name}_biases.hex", biases, shape.acc_bits))
         cases[name] = shape.case(name)
-    return bench(cases, FILES, data)
+    return bench(cases, FILES, data, defines)
 
 
-def _feed(count: int, seed: int = 0):
+@pytest.fixture(scope="module")
+def core(tmp_path_factory):
+    return _core(tmp_path_factory.mktemp("roms"), SHAPES)
+
+
+def _feed(names, count: int, seed: int = 0):
     words, expected, counts = {}, {}, {}
-    for number, (name, shape) in enumerate(SHAPES.items()):
-        weights, biases = shape.matrix(number)
-        vectors = shape.vectors(count, seed + number)
+    for name in names:
+        shape = SHAPES[name]
+        weights, biases = shape.matrix(name)
+        vectors = shape.vectors(count, seed)
         words[name] = pack(vectors.reshape(count * shape.beats, -1), shape.bits)
-        # (count, folds, pixels, lanes_out)
         results = np.einsum("nbpi,fobi->nfpo", vectors, weights) + biases[:, None]
         expected[name] = results.reshape(count * shape.folds, -1)
         counts[name] = count * shape.folds
@@ -104,34 +113,39 @@ def _feed(count: int, seed: int = 0):
 
 
 def _check(runs, expected):
-    for name, shape in SHAPES.items():
-        got = unpack(runs[name].words, expected[name].shape[1], shape.acc_bits, signed=True)
-        wrong = np.flatnonzero((got != expected[name]).any(axis=1))
-        assert not len(wrong), f"{name}: beat {wrong[0]} is {got[wrong[0]]}, not {expected[name][wrong[0]]}"
+    for name, beats in expected.items():
+        got = unpack(runs[name].words, beats.shape[1], SHAPES[name].acc_bits, signed=True)
+        wrong = np.flatnonzero((got != beats).any(axis=1))
+        assert not len(wrong), f"{name}: beat {wrong[0]} is {got[wrong[0]]}, not {beats[wrong[0]]}"
 
 
 @pytest.mark.parametrize("stalls", [(0, 0), (0.5, 0), (0, 0.5), (0.3, 0.4), (0.1, 0.8)])
 def test_results_are_those_of_numpy(core, stalls):
-    words, expected, counts = _feed(60, seed=5)
+    words, expected, counts = _feed(SHAPES, 60, seed=5)
     _check(run_bench(core, words, counts, stalls, seed=1), expected)
 
 
+def test_multipliers_of_luts_give_the_same(tmp_path):
+    core = _core(tmp_path, ROWS, ["DOT_ROWS"])
+    words, expected, counts = _feed(ROWS, 2000, seed=9)
+    _check(run_bench(core, words, counts), expected)
+
+
 def test_vectors_follow_each_other_without_a_gap(core):
-    words, _, counts = _feed(20)
+    words, _, counts = _feed(SHAPES, 20)
     runs = run_bench(core, words, counts)
     for name, shape in SHAPES.items():
-        # Each beat stays for FOLDS cycles, and the results of the last beat leave in as many.
-        first = runs[name].taken[0]
-        assert list(runs[name].taken) == [first + i * shape.folds for i in range(20 * shape.beats)], name
-        assert first == runs[name].taken[0] and shape.folds - 1 <= first <= shape.folds, name
-        last_beats = runs[name].taken[shape.beats - 1 :: shape.beats]
-        leaves = last_beats[:, None] - (shape.folds - 1) + np.arange(shape.folds) + 3
+        # A beat stays for FOLDS cycles, and in as many leave the results of the vector's last beat.
+        taken = shape.folds - 1 + shape.folds * np.arange(20 * shape.beats)
+        assert (runs[name].taken - runs[name].taken[0] == taken - taken[0]).all(), name
+        last = runs[name].taken[shape.beats - 1 :: shape.beats]
+        leaves = last[:, None] - (shape.folds - 1) + np.arange(shape.folds) + 3
         assert (runs[name].given == leaves.reshape(-1)).all(), name
 
 
 @pytest.mark.parametrize("cycles", [1, 2, 3, 4, 7, 12])
 def test_after_a_reset_a_new_vector_begins(core, cycles):
-    words, expected, counts = _feed(10)
+    words, expected, counts = _feed(SHAPES, 10)
     with RtlSimulation(core) as simulation:
         for name in SHAPES:
             simulation.allow(f"m_{name}", None)
