@@ -6,7 +6,9 @@ Two strided convolutions and a dense layer. For 28 × 28 pixels that is 103,000 
 each pixel that comes in; strides do the work of pooling, and save the results that pooling would throw away.
 """
 
+from collections import OrderedDict
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,27 +19,31 @@ from mlfpga.accelerators.pipeline.qat import Bits, Twin, prepare
 from mlfpga.accelerators.pipeline.quantize import quantize
 from mlfpga.accelerators.pipeline.reference import run
 from mlfpga.accelerators.pipeline.training import accuracy, train
-from mlfpga.datasets import Dataset
+
+if TYPE_CHECKING:
+    from mlfpga.datasets import Dataset
 
 
-def cnn(input_shape, classes: int, channels=(8, 16), kernels=(5, 3), stride: int = 2) -> nn.Sequential:
+def cnn(input_shape, classes: int, channels=(8, 16), kernels=None, strides=None) -> nn.Sequential:
     """A CNN for pictures (H, W, C): for each of `channels` Conv2d, BatchNorm2d, ReLU; then Flatten and Linear.
 
-    channels  of each convolution's output; kernels: their sizes, odd; stride: of all of them
+    channels  that each convolution gives
+    kernels   their sizes, odd; else 5 and 3, or 3 and 3 for pictures below 16 × 16 pixels
+    strides   of each; else 2 and 2, or 1 and 2 for small pictures. A stride of 2 leaves a quarter of the pixels
     """
     height, width, before = input_shape
-    layers: dict[str, nn.Module] = {}
-    for at, (count, kernel) in enumerate(zip(channels, kernels, strict=True), start=1):
+    small = min(height, width) < 16
+    kernels = kernels or ((3, 3) if small else (5, 3))
+    strides = strides or ((1, 2) if small else (2, 2))
+    layers: OrderedDict[str, nn.Module] = OrderedDict()
+    for at, (count, kernel, stride) in enumerate(zip(channels, kernels, strides, strict=True), start=1):
         layers[f"conv_{at}"] = nn.Conv2d(before, count, kernel, stride, kernel // 2, bias=False)
         layers[f"batchnorm_{at}"] = nn.BatchNorm2d(count)
         layers[f"relu_{at}"] = nn.ReLU()
         before, height, width = count, -(-height // stride), -(-width // stride)
     layers["flatten"] = nn.Flatten()
     layers["logits"] = nn.Linear(before * height * width, classes)
-    module = nn.Sequential()
-    for name, layer in layers.items():
-        module.add_module(name, layer)
-    return module
+    return nn.Sequential(layers)
 
 
 @dataclass(frozen=True)
@@ -52,7 +58,7 @@ class Recipe:
     augment: int = 1
 
 
-RECIPES = {"mnist": Recipe(5, 14), "digits": Recipe(30, 20, batch_size=32)}
+RECIPES = {"mnist": Recipe(5, 14), "digits": Recipe(15, 10, batch_size=32, augment=0)}
 _OTHERS = Recipe(10, 10)
 
 
@@ -68,7 +74,7 @@ class Trained:
 
 
 def trained(
-    data: Dataset,
+    data: "Dataset",
     weight_bits: Bits = 4,
     activation_bits: Bits = 4,
     recipe: Recipe | None = None,

@@ -1,12 +1,14 @@
 """Train a PyTorch network, or its quantization-aware twin: a short loop that gives the same result every time."""
 
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 from torch.nn import functional
 
-from mlfpga.datasets import Dataset
+if TYPE_CHECKING:
+    from mlfpga.datasets import Dataset
 
 
 class TrainingError(ValueError):
@@ -15,7 +17,7 @@ class TrainingError(ValueError):
 
 def train(
     module: torch.nn.Module,
-    data: Dataset,
+    data: "Dataset",
     epochs: int,
     learning_rate: float = 5e-3,
     batch_size: int = 128,
