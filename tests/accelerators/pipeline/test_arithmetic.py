@@ -97,6 +97,11 @@ def test_one_shift_for_all_channels():
     assert (multiplier.tolist(), shift.tolist()) == ([2, 1], [2, 2])
 
 
+def test_one_shift_when_the_largest_ratio_rounds_up_to_a_power_of_two():
+    multiplier, shift = scaling([0.999, 0.32], common_shift=True, bits=4)  # 16 and 5 with a shift of 4: 16 has 5 bits
+    assert (multiplier.tolist(), shift.tolist()) == ([8, 3], [3, 3])
+
+
 def test_shift_stops_at_its_end():
     multiplier, shift = scaling([3 * 2.0**-47, 2.0**-60])
     assert (multiplier.tolist(), shift.tolist()) == ([3, 0], [47, 0])

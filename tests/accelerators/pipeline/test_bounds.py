@@ -114,6 +114,11 @@ def test_an_accumulator_that_could_overflow(weights, bias, says):
         )
 
 
+def test_the_proof_itself_does_not_overflow():
+    with pytest.raises(NetworkError, match=f"can reach {2**40 * (2**32 - 1):,}, which is "):
+        layer_bounds(dense([[2**40]], [0]), Tensor((1,), 32, False))
+
+
 def test_the_worst_of_several_channels_is_named():
     many = Tensor((70_000,), 8, False)
     weights = np.array([[127], [-128], [1]]) * np.ones((1, 70_000), int)

@@ -320,6 +320,15 @@ WRONG = {
         change(answer={"output": Tensor((1,), 1, False)}),
         "layer answer: indices up to 3 need unsigned 2 bits or more; its output is unsigned 1 bit",
     ),
+    "one index too many": (
+        change(fc={"weights": np.ones((5, 9)), "bias": np.zeros(5), "output": Tensor((5,), 32, True)}),
+        "layer answer: indices up to 4 need unsigned 3 bits or more; its output is unsigned 2 bits",
+    ),
+    "overflow": (
+        change(fc={"bias": [0, 2**31 - 1, 0, 0]}),
+        "layer fc, channel 1: its accumulator can reach 2,147,483,782, which is 135 above 2,147,483,647, the end of "
+        "signed 32 bits; use fewer bits for weights or input, a smaller bias, or fewer inputs for each output",
+    ),
     "signed indices": (
         change(answer={"output": Tensor((1,), 4, True)}),
         "layer answer: indices up to 3 need unsigned 2 bits or more; its output is signed 4 bits",

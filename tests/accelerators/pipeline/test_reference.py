@@ -182,7 +182,7 @@ def test_narrow_inputs_do_not_overflow():
         (np.zeros((2, 4)), "n: the input is float64; it takes integers, signed 4 bits"),
         (np.zeros((2, 3), int), "n: the input has the shape (2, 3); it takes samples of (4,), that is (n, 4)"),
         (np.zeros(4, int), "n: the input has the shape (4,); it takes samples of (4,), that is (n, 4)"),
-        ([[0, 0, 8, -9]], "n: the input holds -9; signed 4 bits hold -8 … 7"),
+        ([[0, 0, 7, -9]], "n: the input holds -9; signed 4 bits hold -8 … 7"),
         ([[0, 0, 8, 0]], "n: the input holds 8; signed 4 bits hold -8 … 7"),
     ],
 )
