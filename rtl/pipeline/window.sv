@@ -176,7 +176,7 @@ module window #(
                     if (en) write <= step & real_beat;
                 end
                 if (step) written <= place;
-                if (en & write) lines[written] <= column[COLUMN-1:IN];
+                if (write) lines[written] <= column[COLUMN-1:IN];
             end
         end
     end
