@@ -34,7 +34,7 @@ class Stream:
         return self.pixels * self.lanes * self.bits
 
     def __str__(self) -> str:
-        return f"{self.pixels} x {self.lanes} x {self.bits}"
+        return f"{self.pixels} x {self.lanes} x {self.bits} bits"
 
 
 @dataclass(frozen=True)
@@ -268,9 +268,17 @@ class _Chain:
         )
 
     def _argmax(self, tensor: Tensor) -> None:
-        now, bits = self.stream, max(1, (tensor.size - 1).bit_length())
-        gives = Stream(1, 1, bits, False)
-        self._add("argmax", gives, ELEMENTS=tensor.size, LANES=now.lanes, BITS=now.bits, SIGNED=int(now.signed))
+        if not self.stream.signed:
+            self._extend(self.stream.bits + 1)  # argmax compares signed numbers
+        gives = Stream(1, 1, max(1, (tensor.size - 1).bit_length()), False)
+        self._add("argmax", gives, ELEMENTS=tensor.size, LANES=self.stream.lanes, BITS=self.stream.bits)
+
+    def _extend(self, bits: int) -> None:
+        """Unsigned numbers with so many bits instead, so that they are signed ones too: wires."""
+        now = self.stream
+        gives = replace(now, bits=bits, signed=True)
+        words = {"WORD_BITS": gives.width, "WORDS": 1, "LANE_BITS": bits, "ELEMENTS": now.lanes}
+        self._add("pack", gives, **words, BITS=now.bits, SIGNED=0)
 
     def _fifo(self, depth: int) -> None:
         self._add("fifo", self.stream, WIDTH=self.stream.width, DEPTH=depth)

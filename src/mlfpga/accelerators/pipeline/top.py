@@ -1,5 +1,6 @@
 """The top module of a pipeline: readable SystemVerilog, one instance a block, streams s0, s1, … between them."""
 
+import textwrap
 from collections.abc import Sequence
 
 from mlfpga.accelerators.pipeline.layers import AvgPool2d, Conv2d, Dense, MaxPool2d, ReLU
@@ -13,7 +14,7 @@ SAMPLES = 16
 def top_module(plan: Plan, name: str) -> str:
     """The text of `<name>.sv`, the module `name` that keeps the accelerator contract. Raises PlanError as `blocks`."""
     chain = blocks(plan, name)
-    body = "\n".join(_instance(block, index) for index, block in enumerate(chain))
+    body = "\n".join(_part(plan, chain, index) for index in range(len(chain)))
     return (
         f"{_header(plan, name, chain)}\n{_ports(name, plan.stream_bits)}\n{_door(plan, len(chain))}\n{body}endmodule\n"
     )
@@ -67,8 +68,10 @@ def _shape(tensor) -> str:
 
 
 def _words(form) -> str:
-    one = f"{form.elements_per_group} numbers of {form.number.width} bits in lanes of {form.lane_bits}"
-    return f"a group of {one}, {form.groups} times" if form.groups > 1 else one
+    lanes = f"numbers of {form.number.width} bits in lanes of {form.lane_bits}"
+    if form.groups == 1:
+        return f"{form.elements_per_group} {lanes}"
+    return f"{form.groups} groups of {form.elements_per_group}, each from a new word on; {lanes}"
 
 
 def _ports(name: str, stream_bits: int) -> str:
@@ -188,24 +191,37 @@ def _stream(index: int, bits: int, beat: str) -> str:
     return f"    logic [{bits - 1}:0] s{index}_tdata;  // {beat}\n    logic s{index}_tvalid, s{index}_tready;"
 
 
-def _instance(block: Block, index: int) -> str:
-    parameters = ",\n".join(f"        .{key}({_value(value)})" for key, value in block.parameters.items())
-    text = f"""    {block.module} #(
-{parameters}
-    ) {block.name} (
-        .clk(ap_clk),
-        .rst_n(ap_rst_n),
-        .s_axis_tdata(s{index}_tdata),
-        .s_axis_tvalid(s{index}_tvalid),
-        .s_axis_tready(s{index}_tready),
-        .m_axis_tdata(s{index + 1}_tdata),
-        .m_axis_tvalid(s{index + 1}_tvalid),
-        .m_axis_tready(s{index + 1}_tready)
-    );
-"""
-    if block.module != "pack":
-        text = f"{_stream(index + 1, block.gives.width, f'{block.gives}')}\n\n{text}"
-    return text
+def _part(plan: Plan, chain: Sequence[Block], index: int) -> str:
+    """One block: before the first of a layer what that layer does, then the stream that it gives, then the instance."""
+    block, lines = chain[index], []
+    if index == 0 or chain[index - 1].layer != block.layer:
+        lines += [f"    // {block.layer}: {_purpose(plan, block.layer)}", ""]
+    if index < len(chain) - 1:
+        lines += [_stream(index + 1, block.gives.width, str(block.gives)), ""]
+    parameters = ", ".join(f".{key}({_value(value)})" for key, value in block.parameters.items())
+    indented = textwrap.wrap(parameters, 112, break_long_words=False, break_on_hyphens=False)
+    ports = [
+        f".{side}_t{signal}(s{number}_t{signal})"
+        for side, number in (("s_axis", index), ("m_axis", index + 1))
+        for signal in ("data", "valid", "ready")
+    ]
+    lines += [
+        f"    {block.module} #(",
+        *(f"        {line}" for line in indented),
+        f"    ) {block.name} (",
+        "        .clk(ap_clk), .rst_n(ap_rst_n),",
+        f"        {', '.join(ports[:3])},",
+        f"        {', '.join(ports[3:])}",
+        "    );",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _purpose(plan: Plan, name: str) -> str:
+    layers = {layer.name: layer for layer in plan.network.layers}
+    if name in layers:
+        return _what(layers[name])
+    return {"input": "words become numbers", "output": "numbers become words"}[name]
 
 
 def _value(value: int | str) -> str:
