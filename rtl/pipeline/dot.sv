@@ -29,6 +29,7 @@ module dot #(
     input  logic [LANES*WEIGHT_BITS-1:0] w,
     output logic signed [SUM_BITS-1:0]   y
 );
+    // Whether a multiplier is made of rows.
 `ifndef VERILATOR
     localparam bit MADE_OF_ROWS = USE_DSP == 0;
 `elsif DOT_ROWS

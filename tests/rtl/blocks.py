@@ -24,7 +24,9 @@ RTL = Path(__file__).parents[2] / "rtl"
 _INSTANCE = """
     {top} #({parameters}) dut_{name} (
         .clk, .rst_n(alive),
-        .s_axis_tdata(s_{name}_tdata), .s_axis_tvalid(s_{name}_tvalid), .s_axis_tready(s_{name}_tready),
+        // Without tvalid the data mean nothing, so they are wrong then.
+        .s_axis_tdata(s_{name}_tdata ^ {{{width}{{~s_{name}_tvalid}}}}), .s_axis_tvalid(s_{name}_tvalid),
+        .s_axis_tready(s_{name}_tready),
         .m_axis_tdata(m_{name}_tdata), .m_axis_tvalid(m_{name}_tvalid), .m_axis_tready(m_{name}_tready)
     );
     logic [{out}-1:0] data_{name};
@@ -99,12 +101,6 @@ def write_rom(path: Path, elements: np.ndarray, bits: int) -> Path:
     return path
 
 
-def block(top: str, files: Iterable[str], case: Case, data: Iterable[Path] = ()) -> IpCore:
-    """A bench with one case; for `run_block`. `files` are relative to rtl/."""
-    assert top == case.top
-    return bench({"axis": case}, files, data)
-
-
 def bench(
     cases: Mapping[str, Case], files: Iterable[str], data: Iterable[Path] = (), defines: Iterable[str] = ()
 ) -> IpCore:
@@ -123,7 +119,9 @@ def bench(
             streams[port] = bits
             ports += f",\n    {taken} logic [{bits}-1:0] {port}_tdata, {taken} logic {port}_tvalid"
             ports += f", {given} logic {port}_tready"
-        instances += _INSTANCE.format(top=case.top, name=name, parameters=parameters, out=case.out_bits)
+        instances += _INSTANCE.format(
+            top=case.top, name=name, parameters=parameters, width=case.in_bits, out=case.out_bits
+        )
     text = "".join(f"`define {name}\n" for name in defines) + _BENCH.format(ports=ports, instances=instances)
     path = Path(tempfile.mkdtemp(dir=_folder())) / "bench.sv"
     path.write_text(text)
@@ -144,13 +142,6 @@ def run_bench(
     """
     with RtlSimulation(core) as simulation:
         return drive(simulation, words, counts, stalls, seed, limit)
-
-
-def run_block(
-    core: IpCore, words: np.ndarray, count: int, stalls: tuple[float, float] = (0, 0), seed: int = 0
-) -> np.ndarray:
-    """Offer `words` to the only case of `block`, and collect the `count` words that it must give."""
-    return run_bench(core, {"axis": words}, {"axis": count}, stalls, seed)["axis"].words
 
 
 def drive(
