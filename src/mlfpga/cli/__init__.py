@@ -9,7 +9,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from mlfpga.cli import data, hardware, labs, publishing, vivado
+from mlfpga.cli import data, hardware, labs, publishing, synthesis, vivado
 from mlfpga.cli.verbs import UsageError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -82,6 +82,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"mlfpga {version('mlfpga')}")
     top.add_argument("--debug", action="store_true", help="show Python's traceback if the work fails")
     verbs = top.add_subparsers(metavar="VERB", required=True)
-    for room in (labs, data, vivado, hardware, publishing):
+    for room in (labs, data, vivado, synthesis, hardware, publishing):
         room.add_verbs(verbs)
     return top

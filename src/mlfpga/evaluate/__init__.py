@@ -4,6 +4,7 @@ Measures are plain NumPy and take *logits*. Every `plot_…` gives a `matplotlib
 last line of a cell, keep it with `savefig`), with labelled axes and marks that can be told apart without colour.
 """
 
+from mlfpga.evaluate.area_plots import area_table, plot_area
 from mlfpga.evaluate.compression_plots import plot_sensitivity
 from mlfpga.evaluate.data_plots import plot_classes, plot_pulses, plot_sequences
 from mlfpga.evaluate.hardware import plot_agreement, plot_estimate, plot_ranges, plot_reuse
@@ -24,6 +25,7 @@ from mlfpga.evaluate.tables import comparison_table
 
 __all__ = [
     "accuracy",
+    "area_table",
     "auc",
     "bar_style",
     "comparison_table",
@@ -31,6 +33,7 @@ __all__ = [
     "figure",
     "mrr",
     "plot_agreement",
+    "plot_area",
     "plot_classes",
     "plot_confusion",
     "plot_curves",

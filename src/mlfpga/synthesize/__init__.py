@@ -11,11 +11,11 @@ Figures are for UltraScale+ (`synth_xilinx -family xcup`), before placement. Yos
 anything. Everything is kept in the cache under the content of what it was made from.
 """
 
-from mlfpga.synthesize.area import Area, area, area_of
+from mlfpga.synthesize.areas import Area, area, area_of
 from mlfpga.synthesize.blocks import BlockAreas, area_by_block, area_by_block_of
 from mlfpga.synthesize.design import Design, design, design_of
 from mlfpga.synthesize.errors import SynthesisError
-from mlfpga.synthesize.netlist import gate_level, netlist, netlist_of
+from mlfpga.synthesize.netlists import gate_level, netlist, netlist_of
 from mlfpga.synthesize.yosys import Yosys, find_yosys
 
 __all__ = [

@@ -9,7 +9,7 @@ from threading import Lock
 
 from mlfpga.artifacts import content_key
 from mlfpga.simulate.building import Tools
-from mlfpga.synthesize.area import SYNTHESIS, Area, Job, kept, read_area, root, synthesised
+from mlfpga.synthesize.areas import SYNTHESIS, Area, Job, kept, read_area, root, synthesised
 from mlfpga.synthesize.design import Design, design
 from mlfpga.synthesize.errors import SynthesisError
 from mlfpga.synthesize.rtlil import cut, instances, modules

@@ -11,7 +11,7 @@ from mlfpga.artifacts import content_key
 from mlfpga.simulate.building import build_once
 from mlfpga.simulate.rtl import IpCore
 from mlfpga.simulate.rtl.sources import Sources
-from mlfpga.synthesize.area import NETLIST, read_area, root, synthesise
+from mlfpga.synthesize.areas import NETLIST, read_area, root, synthesise
 from mlfpga.synthesize.design import Design, design, design_of
 from mlfpga.synthesize.errors import SynthesisError
 from mlfpga.synthesize.yosys import find_yosys
