@@ -4,7 +4,7 @@ import shutil
 import zipfile
 
 import pytest
-from small_ips import adder, doubler, stream, write_ip
+from small_ips import DOUBLER, adder, doubler, stream, write_ip
 
 from mlfpga.simulate.rtl import RtlError, RtlSimulation, open_ip
 from mlfpga.simulate.rtl.expressions import evaluate
@@ -199,3 +199,19 @@ def test_a_failed_build_leaves_nothing_behind(tmp_path, monkeypatch):
 )
 def test_numbers_and_formulas_have_their_value(text, value):
     assert evaluate(text, {"C_WIDTH": 8}) == value
+
+
+def test_a_rom_whose_name_is_a_parameter_is_found_by_its_suffix(tmp_path):
+    verilog = DOUBLER.replace("parameter WIDTH", 'parameter ROM = "doubler_rom.hex", WIDTH').replace(
+        '"./doubler_rom.dat"', "ROM"
+    )
+    files = {"hdl/doubler.v": verilog, "hdl/doubler_rom.hex": "3\n1\n4\n1\n", "hdl/notes.txt": ""}
+    folder = doubler(tmp_path / "doubler", files=files)
+    assert [path.as_posix() for path in open_ip(folder).sources.data] == ["hdl/doubler_rom.hex"]
+    (folder / "hdl/doubler_rom.hex").unlink()
+    with pytest.raises(RtlError) as caught:
+        open_ip(folder)
+    assert str(caught.value) == (
+        "mlfpga:hls:doubler:1.0: component.xml lists hdl/doubler_rom.hex, which the archive does not hold; "
+        "export the IP again"
+    )
