@@ -1,8 +1,9 @@
 """From a Keras or QKeras model to the float graph.
 
 QKeras layers bring their quantizers: the graph then holds the rounded weights, the step of each channel and the number
-types of the activations, and the integer network computes what the QKeras model computes. One difference remains:
-TensorFlow rounds halves to the even neighbour, the hardware upwards.
+types of the activations, and the integer network computes what the QKeras model computes. Two differences can remain:
+TensorFlow rounds halves to the even neighbour, the hardware upwards; and biases with a finer step than the accumulator
+(the input's step times the weights') are rounded to it.
 """
 
 import numpy as np
@@ -271,7 +272,7 @@ def _step(name: str, quantizer, values):
 def _refuse(layer, **allowed) -> None:
     for setting, value in allowed.items():
         given = getattr(layer, setting, value)
-        given = tuple(given) if isinstance(given, list) else given
+        given = tuple(given) if isinstance(given, list) else getattr(given, "tolist", lambda given=given: given)()
         if given != value:
             raise GraphError(
                 f"layer {layer.name!r} is a {type(layer).__name__} with {setting}={given!r}, which has no block; "

@@ -296,7 +296,7 @@ def _weight_step(layer, bits: int, per_channel: bool, input_scale: float, final:
     rows = layer.weights.reshape(len(layer.weights), -1)
     number = Number(bits, True, 1.0)
     if final:
-        step = np.full(len(rows), _power_of_two_step(rows.reshape(1, -1), number, input_scale))
+        step = np.full(len(rows), _power_of_two_step(rows.reshape(1, -1), layer.bias, number, input_scale))
         return step
     if per_channel:
         step = _best_step(rows, number)
@@ -320,13 +320,15 @@ def _best_step(rows: np.ndarray, number: Number) -> np.ndarray:
     return np.where(largest > 0, best, 0.0)
 
 
-def _power_of_two_step(row: np.ndarray, number: Number, input_scale: float) -> float:
+def _power_of_two_step(row: np.ndarray, bias: np.ndarray, number: Number, input_scale: float) -> float:
     """The weights' step with which input_scale * step is a power of two, of smallest squared error."""
-    largest = np.abs(row).max()
+    largest, constant = np.abs(row).max(), np.abs(bias).max()
     if not largest:
-        return 1.0 / input_scale
+        return 2.0 ** np.floor(np.log2(constant / 256 or 1.0)) / input_scale
     exponent = np.ceil(np.log2(largest / number.high * input_scale))
-    steps = [2.0 ** (exponent - less) / input_scale for less in range(4)]
+    # Not so fine that a bias leaves the accumulator.
+    finest = np.ceil(np.log2(constant / 2**24)) if constant else -np.inf
+    steps = [2.0 ** max(exponent - less, finest) / input_scale for less in range(4)]
     return min(steps, key=lambda step: _error(row, np.array([step]), number)[0])
 
 
