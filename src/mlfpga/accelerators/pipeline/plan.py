@@ -1,8 +1,8 @@
 """How much hardware each layer of an integer network gets: what arrives in a beat, and what leaves in one.
 
-A *beat* of a stream holds `pixels` neighbouring pixels of one row and `channels` channels of each. Folding a layer means
-sharing its multipliers between channels: fewer channels in a beat, more cycles. How the blocks of `rtl/pipeline` follow
-from a plan is said in their headers; the formulas of the window's scan stand in `Scan`, as `window.sv` has them.
+A *beat* of a stream holds `pixels` neighbouring pixels of one row and `channels` channels of each. Folding a layer
+means sharing its multipliers between channels: fewer channels in a beat, more cycles. Which blocks of RTL follow from a
+plan is in `stages`, how many cycles they take in `timing`, what they cost in `cost`, which plan to take in `planner`.
 """
 
 from collections.abc import Mapping
@@ -61,59 +61,6 @@ class Plan:
     def folded(self, layer: str, **changes) -> "Plan":
         """The same plan with fields of one layer's folding changed."""
         return replace(self, foldings={**self.foldings, layer: replace(self.foldings[layer], **changes)})
-
-
-@dataclass(frozen=True)
-class Scan:
-    """How `window.sv` walks over an image: `rows` x `columns` x `groups` steps, some of which only flush.
-
-    rows, columns  of the scan, in input rows and input beats (NR, NB of window.sv)
-    groups         channel groups of a pixel
-    row_lag        output row y is complete in row y * stride_y + row_lag (VLAG)
-    lag            output group x is complete in column x * step + lag (LAG)
-    step           columns between two output groups of a row
-    out_pixels     windows in one output beat
-    out_rows, out_columns   of the output, in rows and in output beats
-    """
-
-    rows: int
-    columns: int
-    groups: int
-    row_lag: int
-    lag: int
-    step: int
-    out_pixels: int
-    out_rows: int
-    out_columns: int
-
-    @property
-    def steps(self) -> int:
-        """Steps, and so at best cycles, for an image."""
-        return self.rows * self.columns * self.groups
-
-
-def scan(layer, shape: tuple[int, int, int], folding: Folding) -> Scan:
-    """The scan of a convolution's or pooling's window over an image of `shape` (H, W, C)."""
-    height, width, channels = shape
-    (kernel_y, kernel_x), (stride_y, stride_x) = kernel_of(layer), layer.stride
-    top, _, left, _ = layer.padding
-    out_height, out_width, _ = layer.output.shape
-    pixels = folding.pixels
-    out_pixels = max(1, pixels // stride_x)
-    step = 1 if pixels >= stride_x else stride_x
-    row_lag = kernel_y - 1 - top
-    lag = ((out_pixels - 1) * stride_x - left + kernel_x - 1) // pixels
-    return Scan(
-        rows=max(height, (out_height - 1) * stride_y + row_lag + 1),
-        columns=max(width // pixels, (out_width // out_pixels - 1) * step + lag + 1),
-        groups=channels // folding.channels_in,
-        row_lag=row_lag,
-        lag=lag,
-        step=step,
-        out_pixels=out_pixels,
-        out_rows=out_height,
-        out_columns=out_width // out_pixels,
-    )
 
 
 def kernel_of(layer) -> tuple[int, int]:

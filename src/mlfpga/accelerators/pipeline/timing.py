@@ -72,7 +72,15 @@ def stage_cycles(chain: Sequence[Block], beats: int) -> dict[str, int]:
             folds = following.parameters["FOLDS"] if following is not None and following.module == "matvec" else 1
             occupied = window_scan(block.parameters).steps + after * (folds - 1)
         elif block.module == "matvec":
-            occupied = beats * block.parameters["FOLDS"]
+            # Nor does what joins beats collect the next one while its own is worked off.
+            before = chain[index - 1] if index else None
+            joins = (
+                before is not None
+                and before.module == "regroup"
+                and before.parameters["TO"] > before.parameters["FROM"]
+            )
+            collect = before.parameters["TO"] // before.parameters["FROM"] - 1 if joins else 0
+            occupied = beats * (block.parameters["FOLDS"] + collect)
         found[block.layer] = max(found.get(block.layer, 0), occupied)
         beats = after
     return found
@@ -273,10 +281,4 @@ def _model(block: Block):
             return _Collect(2, p["ELEMENTS"] // p["LANES"])
         case "requantize":
             return _Pipe(2)
-        case "pool":
-            return _Pipe(_pool_latency(p))
     return _Pipe(1)
-
-
-def _pool_latency(parameters: Mapping[str, int]) -> int:
-    return 1
