@@ -129,11 +129,14 @@ def test_dsp_slice_follows_its_guide():
 
 
 @pytest.mark.parametrize("opmode", [0b00_000_00_01, 0b00_000_01_00, 0b00_010_01_01, 0b00_100_01_01, 0b10_000_01_01])
-def test_dsp_slice_refuses_a_mode_that_it_has_not(opmode):
-    with pytest.raises(RtlError, match=f"this model of DSP48E2 has no OPMODE {opmode:09b} with ALUMODE 0000"):
+def test_dsp_slice_refuses_a_mode_that_it_has_not(opmode, capfd):
+    with pytest.raises(RtlError, match=r"^dsp_bench stopped: .*DSP48E2.sv:\d+: the design called \$stop"):
         run(dsp(), np.array([word(1, 1, 1, opmode)], dtype=np.uint64), 0)
+    said = f"this model of DSP48E2 has no OPMODE {opmode:09b} with ALUMODE 0000, INMODE 00000"
+    assert said in capfd.readouterr().out
 
 
-def test_dsp_slice_refuses_what_it_has_not_when_it_is_built():
-    with pytest.raises(RtlError, match=r"this model of DSP48E2 has no SIMD \(USE_SIMD\)"):
-        RtlSimulation(dsp(SIMD="FOUR12"))
+def test_dsp_slice_refuses_parameters_that_it_has_not(capfd):
+    with pytest.raises(RtlError, match=r"DSP48E2.sv:\d+: the design called \$stop"):
+        RtlSimulation(dsp(SIMD="FOUR12")).advance(1)
+    assert "this model of DSP48E2 has no SIMD (USE_SIMD)" in capfd.readouterr().out

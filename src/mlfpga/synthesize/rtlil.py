@@ -34,7 +34,7 @@ class Module:
 def modules(text: str) -> dict[str, Module]:
     """The modules of a design, by name."""
     text = _PLACE.sub("", text)
-    parts = re.findall(r"^((?:attribute .*\n)*module (\S+)\n.*?^end\n)", text, re.MULTILINE | re.DOTALL)
+    parts = re.findall(r"^((?:attribute [^\n]*\n)*module (\S+)\n.*?^end\n)", text, re.MULTILINE | re.DOTALL)
     names = {name for _, name in parts}
     return {
         name: Module(name, part, {cell: kind for kind, cell in _CELL.findall(part) if kind in names})

@@ -55,12 +55,14 @@ module DSP48E2 #(
     output logic [47:0] P,
     output logic [47:0] PCOUT
 );
-    if (AMULTSEL != "A" || BMULTSEL != "B") $fatal(1, "this model of DSP48E2 has no pre-adder (AMULTSEL, BMULTSEL)");
-    if (A_INPUT != "DIRECT" || B_INPUT != "DIRECT") $fatal(1, "this model of DSP48E2 has no cascade (A_INPUT, B_INPUT)");
-    if (USE_SIMD != "ONE48") $fatal(1, "this model of DSP48E2 has no SIMD (USE_SIMD)");
-    if (USE_MULT != "MULTIPLY" && USE_MULT != "NONE") $fatal(1, "this model of DSP48E2 has no dynamic USE_MULT");
-    if (ALUMODEREG + CARRYINREG + CARRYINSELREG + INMODEREG + OPMODEREG != 0)
-        $fatal(1, "this model of DSP48E2 has no registers of control inputs (ALUMODEREG … OPMODEREG must be 0)");
+    initial begin
+        if (AMULTSEL != "A" || BMULTSEL != "B") $fatal(1, "this model of DSP48E2 has no pre-adder (AMULTSEL, BMULTSEL)");
+        if (A_INPUT != "DIRECT" || B_INPUT != "DIRECT") $fatal(1, "this model of DSP48E2 has no cascade (A_INPUT, B_INPUT)");
+        if (USE_SIMD != "ONE48") $fatal(1, "this model of DSP48E2 has no SIMD (USE_SIMD)");
+        if (USE_MULT != "MULTIPLY" && USE_MULT != "NONE") $fatal(1, "this model of DSP48E2 has no dynamic USE_MULT");
+        if (ALUMODEREG + CARRYINREG + CARRYINSELREG + INMODEREG + OPMODEREG != 0)
+            $fatal(1, "this model of DSP48E2 has no registers of control inputs (ALUMODEREG … OPMODEREG must be 0)");
+    end
 
     // Operands: each through 0, 1 or 2 registers; the last one is enabled by CE.2.
     logic [29:0] a1, a2, a;
