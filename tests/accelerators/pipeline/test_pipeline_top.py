@@ -178,7 +178,7 @@ def test_yosys_reads_a_generated_top(small, tmp_path):
 def test_the_top_says_what_it_is():
     text = top_module(default_plan(small_network()), "little")
     assert text.startswith("// The network little as a pipeline")
-    assert "// edges     convolution 3x3, stride 2x1, padding 1+0, 1+1, 3-bit weights  6x6x1 of signed 6 bits" in text
+    assert "// edges     convolution 3x3, stride 2x1, padding 1+0 rows and 1+1 columns, 3-bit weights  6x6x1" in text
     assert "// scores    fully connected, 4-bit weights" in text
     assert "// s_axis         36 words a sample" in text and "// m_axis         3 words a result" in text
     assert "edges_matvec (" in text and '.WEIGHTS("little_edges_weights.hex")' in text

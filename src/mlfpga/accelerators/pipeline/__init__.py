@@ -14,4 +14,14 @@ arithmetic       requantization, stated once
 bounds           how wide each accumulator must be, proved from the weights
 reference        what the hardware must give, exact, in NumPy
 export           the network as a folder of `.hex` files and `network.json`; readme writes its README.txt
+stages           from a plan to blocks of RTL and the streams between them
+images           what the blocks' ROMs hold
+hdl              the SystemVerilog in `rtl/`: what a design needs of it
+top              the generated top module
+package          component.xml, by which Vivado takes the IP
+kind             build: the accelerator's folder
 """
+
+from mlfpga.accelerators.pipeline.kind import build
+
+__all__ = ["build"]

@@ -50,10 +50,13 @@ def _what(layer) -> str:
         kind = {Conv2d: "convolution", MaxPool2d: "maximum of", AvgPool2d: "average of"}[type(layer)]
         said = f"{kind} {layer.kernel[0]}x{layer.kernel[1]}"
         if layer.stride != (1, 1):
-            said += f", stride {layer.stride[0]}x{layer.stride[1]}"
-        if any(layer.padding):
+            down, right = layer.stride
+            said += f", stride {down}" if down == right else f", stride {down}x{right}"
+        if len(set(layer.padding)) > 1:
             top, bottom, left, right = layer.padding
-            said += f", padding {top}+{bottom}, {left}+{right}"
+            said += f", padding {top}+{bottom} rows and {left}+{right} columns"
+        elif layer.padding[0]:
+            said += f", padding {layer.padding[0]}"
     elif isinstance(layer, Dense):
         said = "fully connected"
     else:
