@@ -10,6 +10,7 @@ from mlfpga.evaluate.data_plots import plot_classes, plot_pulses, plot_sequences
 from mlfpga.evaluate.hardware import plot_agreement, plot_estimate, plot_ranges, plot_reuse
 from mlfpga.evaluate.measures import accuracy, auc, confusion_matrix, mrr, ranking, roc, softmax, top_k
 from mlfpga.evaluate.pipeline_plots import plot_line_buffer, plot_occupancy
+from mlfpga.evaluate.plan_plots import plan_table, plot_plan
 from mlfpga.evaluate.plots import (
     plot_confusion,
     plot_curves,
@@ -32,6 +33,7 @@ __all__ = [
     "confusion_matrix",
     "figure",
     "mrr",
+    "plan_table",
     "plot_agreement",
     "plot_area",
     "plot_classes",
@@ -43,6 +45,7 @@ __all__ = [
     "plot_line_buffer",
     "plot_occupancy",
     "plot_pareto",
+    "plot_plan",
     "plot_pulses",
     "plot_ranges",
     "plot_reuse",

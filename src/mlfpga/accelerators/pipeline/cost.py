@@ -1,8 +1,8 @@
 """What a plan takes on the device before Yosys has run: LUT cells, flip-flops, DSP48E2, block RAM of each block.
 
 Counts from the structure of each block (a product of Booth rows, an adder tree, a ROM …), with factors found against
-Yosys 0.70 by synthesising single blocks. LUT cells are LUT1 … LUT6, as everywhere in the course; memories made of LUTs
-are counted apart.
+Yosys 0.70 by synthesising single blocks; `tests/accelerators/pipeline/measure_costs.py` prints model against Yosys.
+LUT cells are LUT1 … LUT6, as everywhere in the course; memories made of LUTs are counted apart.
 """
 
 from collections.abc import Iterable
@@ -143,8 +143,8 @@ def _argmax(p) -> Cost:
 
 
 def _rom(words: int, bits: int) -> tuple[float, float]:
-    """(LUT cells, BRAM36) of a memory that is only read: 64 words a LUT6 and bit."""
-    return bits * ceil(words / 64) * (1 if words >= 64 else max(words / 64, 0.5)), 0.0
+    """(LUT cells, BRAM36) of a memory that is only read: a LUT6 holds 64 words of a bit."""
+    return float(bits * ceil(words / 64)), 0.0
 
 
 def _lutram(bits: int, places: int) -> float:

@@ -64,7 +64,7 @@ class Choice:
 
     @property
     def rows(self) -> list[dict]:
-        """One row for each stage, plain numbers: what `evaluate.plot_plan` draws."""
+        """One row for each stage, plain numbers: what `evaluate.plot_plan` and `plan_table` show."""
         return [
             {
                 "stage": stage,
@@ -156,6 +156,11 @@ def plan_for_board(
         )
         return replace(fitting, reason=reason, target=None)
     return replace(fitting, target=None)
+
+
+def describe(plan: Plan) -> Choice:
+    """What a plan does and takes, as it is: cycles and cost of each stage, what limits it. Raises PlanError."""
+    return _judged(plan, None)
 
 
 def with_fifos(plan: Plan, interval: int | None = None) -> Plan:
