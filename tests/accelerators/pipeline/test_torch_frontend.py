@@ -104,6 +104,15 @@ def test_the_graph_answers_as_the_module(shape, layers):
     assert not any(isinstance(layer, floats.BatchNorm) for layer in graph.layers)
 
 
+def test_a_negative_factor_does_not_pass_a_maximum():
+    turned = norm(3, positive=True)
+    turned.weight.data[1] *= -1
+    layers = [nn.Conv2d(1, 3, 3), nn.MaxPool2d(2), turned]
+    check(nn.Sequential(*layers, nn.Flatten(), nn.Linear(27, 2)), (1, 8, 8))
+    with pytest.raises(GraphError, match="'batchnorm_1' has no convolution or dense layer to fold into"):
+        from_torch(nn.Sequential(*layers, nn.Conv2d(3, 2, 3, padding=1)), (1, 8, 8))
+
+
 class Functional(nn.Module):
     """The same picture of layers, as calls; `flat` says how it flattens."""
 
