@@ -22,25 +22,50 @@ from mlfpga.simulate.rtl import RtlSimulation, open_ip
 from mlfpga.simulate.rtl.verilator import find_verilator
 from mlfpga.synthesize import design_of, find_yosys
 
-# Name -> (network, plan). Together they use every block, strides, 1x1 kernels, odd sizes, several pixels in a beat.
+# Random networks and plans; together with `wide` they use every block, strides, 1x1 kernels, odd sizes.
 SEEDS = {
     "mixed": dict(seed=10, kind="any"),
-    "images": dict(seed=12, kind="conv"),
     "vectors": dict(seed=12, kind="dense"),
     "lowest": dict(seed=25, kind="any", weights="lowest"),
     "zero": dict(seed=30, kind="any", weights="zero"),
 }
+NAMES = [*SEEDS, "wide"]
 
 
-def design(name):
+def design(name) -> Plan:
+    if name == "wide":
+        return wide()
     network = random_network(**SEEDS[name])
     return random_plan(network, SEEDS[name]["seed"])
+
+
+def wide() -> Plan:
+    """Several pixels in a beat up to the output, and channels in twos that must become channels in threes."""
+    rng = np.random.default_rng(0)
+    first = Conv2d(
+        *("first", rng.integers(-4, 4, (6, 3, 3, 3)), rng.integers(-99, 99, 6), rng.integers(9, 30, 6), 6, 3),
+        *((1, 1), (1, 1, 1, 1), Tensor((5, 8, 6), 6, True)),
+    )
+    pool = MaxPool2d("pool", (3, 3), (2, 2), (1, 1, 1, 1), Tensor((3, 4, 6), 6, True))
+    mix = Conv2d(
+        *("mix", rng.integers(-64, 64, (4, 1, 1, 6)), rng.integers(-99, 99, 4), [9, 8, 7, 6], [9, 10, 8, 9], 7),
+        *((1, 1), (0, 0, 0, 0), Tensor((3, 4, 4), 7, True)),
+    )
+    mean = AvgPool2d("mean", (2, 2), (1, 1), (0, 0, 0, 1), 1, 2, Tensor((2, 4, 4), 7, True))
+    network = Network("wide", Tensor((5, 8, 3), 5, True), (first, pool, mix, mean))
+    foldings = {
+        "first": Folding(4, 3, 2),
+        "pool": Folding(4, 2, 2),
+        "mix": Folding(2, 3, 4, use_dsp=True),
+        "mean": Folding(2, 2, 2, fifo=5),
+    }
+    return Plan(network, foldings, pixels_per_beat=4)
 
 
 @pytest.fixture(scope="module")
 def accelerators(tmp_path_factory):
     folder = tmp_path_factory.mktemp("accelerators")
-    return {name: build(design(name), folder / name, name=f"top_{name}") for name in SEEDS}
+    return {name: build(design(name), folder / name, name=f"top_{name}") for name in NAMES}
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +80,14 @@ def samples(name, count=5):
 
 
 def test_the_networks_of_these_tests_use_every_block():
-    used = {block.module for name in SEEDS for block in blocks(design(name), name)}
+    used = {block.module for name in NAMES for block in blocks(design(name), name)}
     every = {"window", "matvec", "pool", "requantize", "relu", "argmax", "regroup", "fifo", "unpack", "pack"}
     assert used == every
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stalls", [(0, 0), (0.5, 0), (0, 0.5), (0.3, 0.6)])
-@pytest.mark.parametrize("name", SEEDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_number_is_the_references_whatever_stalls(accelerators, bench, name, stalls):
     accelerator, (x, expected) = accelerators[name], samples(name)
     last = np.random.default_rng(3).integers(0, 2, len(x)).astype(bool)
@@ -73,7 +98,7 @@ def test_every_number_is_the_references_whatever_stalls(accelerators, bench, nam
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SEEDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_images_follow_each_other_as_fast_as_the_plan_says(accelerators, bench, name):
     accelerator, (x, _) = accelerators[name], samples(name)
     *_, simulation = bench.run(accelerator, accelerator.input.pack(x), np.ones(len(x), bool))
@@ -85,7 +110,7 @@ def test_images_follow_each_other_as_fast_as_the_plan_says(accelerators, bench, 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", SEEDS)
+@pytest.mark.parametrize("name", NAMES)
 def test_after_a_reset_in_the_middle_a_new_image_begins(accelerators, bench, name):
     accelerator, (x, expected) = accelerators[name], samples(name)
     words = accelerator.input.pack(x)
@@ -182,6 +207,16 @@ def test_the_top_says_what_it_is():
     assert "// scores    fully connected, 4-bit weights" in text
     assert "// s_axis         36 words a sample" in text and "// m_axis         3 words a result" in text
     assert "edges_matvec (" in text and '.WEIGHTS("little_edges_weights.hex")' in text
+
+
+def test_beats_of_two_channels_become_beats_of_three_by_way_of_six():
+    chain = [block for block in blocks(wide(), "wide") if block.module == "regroup"]
+    assert [(block.name, block.takes.lanes, block.gives.lanes, block.gives.pixels) for block in chain] == [
+        ("mix_regroup", 2, 6, 2),
+        ("mix_regroup_2", 6, 3, 2),
+        ("mean_regroup", 4, 2, 2),
+        ("output_regroup", 2, 4, 2),
+    ]
 
 
 def test_a_relu_of_unsigned_numbers_and_a_window_of_one_pixel_need_no_block():
