@@ -219,6 +219,15 @@ def test_beats_of_two_channels_become_beats_of_three_by_way_of_six():
     ]
 
 
+def test_beats_of_four_channels_become_beats_of_six_by_way_of_twelve():
+    tensor = Tensor((2, 2, 24), 4, False)
+    first, second = (MaxPool2d(name, (1, 1), (1, 1), (0, 0, 0, 0), tensor) for name in ("first", "second"))
+    foldings = {"first": Folding(1, 4, 4), "second": Folding(1, 6, 6)}
+    chain = blocks(Plan(Network("lanes", tensor, (first, second)), foldings), "lanes")
+    lanes = [(block.takes.lanes, block.gives.lanes) for block in chain if block.name.startswith("second_regroup")]
+    assert lanes == [(4, 12), (12, 6)]
+
+
 def test_a_relu_of_unsigned_numbers_and_a_window_of_one_pixel_need_no_block():
     tensor = Tensor((4, 4, 2), 3, False)
     conv = Conv2d("one", np.ones((2, 1, 1, 2)), [0, 0], 1, 0, 2, (1, 1), (0, 0, 0, 0), tensor)
