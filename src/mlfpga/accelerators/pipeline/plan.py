@@ -117,6 +117,8 @@ def _check_layer(layer, shape: tuple[int, ...], folding: Folding, arriving: int)
     if folding.pixels not in (arriving, 1):
         choice = f"{arriving} or 1" if arriving > 1 else "1"
         raise PlanError(f"{name}: pixels {folding.pixels}, but {arriving} arrive in a beat; choose {choice}")
+    if folding.pixels != 1 and isinstance(layer, Dense):
+        raise PlanError(f"{name}: pixels {folding.pixels}, but a dense layer takes one after the other; choose 1")
     _divides(name, "channels_in", folding.channels_in, channels, f"its {channels} input channels")
     if isinstance(layer, _WINDOWED):
         _check_window(layer, shape, folding)
@@ -155,7 +157,7 @@ def _check_window(layer, shape: tuple[int, ...], folding: Folding) -> None:
 
 def legal_pixels(layer, shape: tuple[int, ...]) -> list[int]:
     """Every number of pixels per beat that a layer's block can take on an input of `shape`, smallest first."""
-    if len(shape) != 3:
+    if len(shape) != 3 or isinstance(layer, Dense):
         return [1]
     pixels = divisors(shape[1])
     if isinstance(layer, _WINDOWED):
