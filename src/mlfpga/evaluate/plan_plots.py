@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from mlfpga.evaluate.style import bar_style, figure
 
@@ -45,25 +46,24 @@ def plot_plan(rows: Sequence[Mapping], target: int | None = None, title: str = "
     with figure(width=11, height=0.5 * len(rows) + 2.0, columns=3) as (made, axes):
         for axis, key in zip(axes, ("cycles", "luts", "dsps"), strict=True):
             values = [row[key] for row in rows]
-            bars = axis.barh(places, values, **bar_style(0))
-            for bar, row, value in zip(bars, rows, values, strict=True):
+            for place, row, value in zip(places, rows, values, strict=True):
                 limits = key == "cycles" and row["limiting"]
-                if limits:
-                    bar.set(**bar_style(1))
+                axis.barh(place, value, 0.7, **bar_style(int(limits)))
                 if value or key != "cycles":
                     axis.annotate(
-                        f"{value:,.0f}", (value, bar.get_y() + bar.get_height() / 2), xytext=(4, 0),
-                        textcoords="offset points", va="center", fontsize=10, weight="bold" if limits else "normal",
+                        f"{value:,.0f}", (value, place), xytext=(4, 0), textcoords="offset points", va="center",
+                        fontsize=10, weight="bold" if limits else "normal",
                     )  # fmt: skip
             axis.set_yticks(places, names if key == "cycles" else [])
             axis.invert_yaxis()
             axis.grid(axis="y", visible=False)
-            axis.locator_params(axis="x", nbins=4)
+            axis.xaxis.set_major_locator(MaxNLocator(3, integer=True))
+            axis.xaxis.set_major_formatter(lambda number, _: f"{number:,.0f}")
             axis.set_xlim(0, max([*values, target or 0 if key == "cycles" else 0, 1]) * 1.3)
             axis.set_xlabel({"cycles": "cycles per image (hatched: limits)"}.get(key, f"{_COLUMNS[key]} (estimated)"))
         if target is not None:
             axes[0].axvline(target, color="black", linewidth=1.4, linestyle="--")
-            axes[0].text(target, -0.6, f"target {target:,}", ha="center", va="bottom", fontsize=10)
+            axes[0].set_title(f"dashed: the target, {target:,} cycles", fontsize=11, weight="normal")
         made.suptitle(title, x=0.01, ha="left", weight="bold")
     return made
 
