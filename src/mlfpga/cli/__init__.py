@@ -9,7 +9,7 @@ import os
 import sys
 from importlib.metadata import version
 
-from mlfpga.cli import data, hardware, labs, publishing, synthesis, vivado
+from mlfpga.cli import data, hardware, labs, pipeline, publishing, synthesis, vivado
 from mlfpga.cli.verbs import UsageError
 
 OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
@@ -17,7 +17,7 @@ OK, FAILED, USAGE, INTERRUPTED = 0, 1, 2, 130
 EPILOG = """\
 the path through the course, one verb per step:
   mlfpga data digits                   what the network will learn from
-  mlfpga run                           labs 01 to 05, headless; then open build/report/index.html
+  mlfpga run                           all labs, headless; then open build/report/index.html
   mlfpga run --only training           one lab, alone
   mlfpga simulate SIM INPUT.npy        feed an accelerator's C simulation
   mlfpga vivado graph                  look at the block design without Vivado
@@ -82,6 +82,6 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--version", action="version", version=f"mlfpga {version('mlfpga')}")
     top.add_argument("--debug", action="store_true", help="show Python's traceback if the work fails")
     verbs = top.add_subparsers(metavar="VERB", required=True)
-    for room in (labs, data, vivado, synthesis, hardware, publishing):
+    for room in (labs, data, vivado, pipeline, synthesis, hardware, publishing):
         room.add_verbs(verbs)
     return top

@@ -11,8 +11,8 @@ from torch import nn  # noqa: E402
 from mlfpga.accelerators.pipeline.graph import GraphError  # noqa: E402
 from mlfpga.accelerators.pipeline.qat import fake_round, prepare  # noqa: E402
 from mlfpga.accelerators.pipeline.quantize import quantize  # noqa: E402
-from mlfpga.accelerators.pipeline.recipe import Recipe, cnn, integer_accuracy, to_integers, trained  # noqa: E402
-from mlfpga.accelerators.pipeline.reference import run  # noqa: E402
+from mlfpga.accelerators.pipeline.recipe import Recipe, cnn, trained  # noqa: E402
+from mlfpga.accelerators.pipeline.reference import integer_accuracy, run, to_integers  # noqa: E402
 from mlfpga.accelerators.pipeline.torch_frontend import from_torch  # noqa: E402
 from mlfpga.accelerators.pipeline.training import TrainingError, accuracy, logits, train  # noqa: E402
 from mlfpga.datasets import load  # noqa: E402

@@ -1,6 +1,6 @@
 """The reference network of the course and how it is trained: from a dataset of pictures to the integer network.
 
-    network = trained_network(load("mnist"))
+    network = trained(load("mnist")).network
 
 Two strided convolutions and a dense layer. For 28 × 28 pixels that is 103,000 multiplications a picture, about 130 for
 each pixel that comes in; strides do the work of pooling, and save the results that pooling would throw away.
@@ -10,14 +10,13 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 from torch import nn
 
 from mlfpga.accelerators.pipeline.network import Network
 from mlfpga.accelerators.pipeline.qat import Bits, Twin, prepare
 from mlfpga.accelerators.pipeline.quantize import quantize
-from mlfpga.accelerators.pipeline.reference import run
+from mlfpga.accelerators.pipeline.reference import integer_accuracy
 from mlfpga.accelerators.pipeline.training import accuracy, train
 
 if TYPE_CHECKING:
@@ -62,6 +61,11 @@ RECIPES = {"mnist": Recipe(5, 14), "digits": Recipe(15, 10, batch_size=32, augme
 _OTHERS = Recipe(10, 10)
 
 
+def recipe_of(data: "Dataset") -> Recipe:
+    """The course's recipe for a dataset."""
+    return RECIPES.get(data.name, _OTHERS)
+
+
 @dataclass(frozen=True)
 class Trained:
     """What `trained` made: the float module, its twin and the integer network; accuracies on the validation split."""
@@ -83,7 +87,7 @@ def trained(
     progress=print,
 ) -> Trained:
     """Float training, then quantization-aware training, of `module` (else `cnn`) on `data`; repeatable by `seed`."""
-    recipe = recipe or RECIPES.get(data.name, _OTHERS)
+    recipe = recipe or recipe_of(data)
     torch.manual_seed(seed)
     module = module or cnn(data.sample_shape, len(data.classes))
     settings = dict(batch_size=recipe.batch_size, augment=recipe.augment, progress=progress)
@@ -93,16 +97,3 @@ def trained(
     network = quantize(twin.graph())
     in_float = accuracy(module, data.x_validation, data.y_validation)
     return Trained(module, twin, network, in_float, integer_accuracy(network, data.x_validation, data.y_validation))
-
-
-def integer_accuracy(network: Network, x: np.ndarray, y: np.ndarray) -> float:
-    """The part of samples `x` (n, *sample shape), in engineering units, that the integer network classifies as `y`."""
-    answers = run(network, to_integers(network, x))
-    decisions = answers[:, 0] if answers.shape[1] == 1 else answers.argmax(1)
-    return float((decisions == np.asarray(y)).mean())
-
-
-def to_integers(network: Network, x: np.ndarray) -> np.ndarray:
-    """Samples in engineering units as the network's input integers: rounded half up, clipped to its type."""
-    values = np.floor(np.asarray(x, np.float64) / network.input.scale + 0.5)
-    return np.clip(values, network.input.low, network.input.high).astype(np.int64)

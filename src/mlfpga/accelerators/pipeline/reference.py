@@ -49,6 +49,19 @@ def trace(network: Network, x) -> dict[str, np.ndarray]:
     return results
 
 
+def integer_accuracy(network: Network, x: np.ndarray, y: np.ndarray) -> float:
+    """The part of samples `x` (n, *sample shape), in engineering units, that the integer network classifies as `y`."""
+    answers = run(network, to_integers(network, x))
+    decisions = answers[:, 0] if answers.shape[1] == 1 else answers.argmax(1)
+    return float((decisions == np.asarray(y)).mean())
+
+
+def to_integers(network: Network, x: np.ndarray) -> np.ndarray:
+    """Samples in engineering units as the network's input integers: rounded half up, clipped to its type."""
+    values = np.floor(np.asarray(x, np.float64) / network.input.scale + 0.5)
+    return np.clip(values, network.input.low, network.input.high).astype(np.int64)
+
+
 def apply(layer: Layer, tensor: Tensor, x: np.ndarray) -> np.ndarray:
     """One layer: int64 (n, *output shape) from x (n, *tensor.shape), integers of the type `tensor`."""
     if isinstance(layer, (Conv2d, Dense, AvgPool2d)):
