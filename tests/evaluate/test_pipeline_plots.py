@@ -25,7 +25,7 @@ def test_line_buffer_shows_image_memory_and_window():
     assert image.get_title() == "cycle 7"
     assert [text.get_text() for text in memory.texts] == ["70"] * 8
     assert nothing.get_xlabel() == "no window" and not nothing.texts
-    assert window_axis.get_xlabel() == "window of row 2, column 3"
+    assert window_axis.get_xlabel() == "window of\nrow 2, column 3"
     assert [text.get_text() for text in window_axis.texts] == ["80"] * 9
     grey = [patch for patch in image.patches if to_hex(patch.get_facecolor()) == "#d0d0d0" and patch.get_fill()]
     assert len(grey) == 5, "the pixels that entered before"

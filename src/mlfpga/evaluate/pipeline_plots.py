@@ -37,7 +37,7 @@ def plot_line_buffer(image: np.ndarray, cycles: Sequence, title: str = "A convol
             _numbers(bottom, np.full(kernel, np.nan) if cycle.window is None else cycle.window)
             told = "no window"
             if cycle.window is not None:
-                told = f"window of row {cycle.place[0]}, column {cycle.place[1]}"
+                told = f"window of\nrow {cycle.place[0]}, column {cycle.place[1]}"
                 top.add_patch(_frame(cycle.origin, kernel, linestyle="--", edgecolor="black"))
             if cycle.taken is not None:
                 top.add_patch(_frame(cycle.taken, (1, 1), edgecolor=_HIGHLIGHT))
