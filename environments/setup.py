@@ -238,16 +238,32 @@ def install_torch():
     """PyTorch, last: `uv pip sync` removes what is not in the lock. Raises SetupError.
 
     pip and not uv, so that PIP_EXTRA_INDEX_URL can name an index of CPU builds; without dependencies, which are in the
-    lock: nothing comes that is not pinned, and no CUDA libraries of several GB.
+    lock: nothing comes that is not pinned. The build for CUDA cannot be imported without its libraries; where only that
+    one is found, they come after all.
     """
     pip = [environment_python("tools"), "-m", "pip", "--disable-pip-version-check", "--no-input"]
-    run(pip + ["--python", environment_python("host"), "install", "--no-deps", torch_pin()])
-    if not runs([environment_python("host"), "-c", "import torch"]):
+    install = pip + ["--python", environment_python("host"), "install"]
+    run(install + ["--no-deps", torch_pin()])
+    if imports_torch():
+        return
+    print(
+        f"... {torch_pin()} is the build for CUDA: its libraries, several GB, come too. (To do without them, set "
+        "PIP_EXTRA_INDEX_URL to PyTorch's index of CPU builds, which pytorch.org names under `Get Started`, remove "
+        ".venv/host and begin again.)",
+        flush=True,
+    )
+    run(install + [torch_pin()])
+    if not imports_torch():
         raise SetupError(
-            f"- {torch_pin()} was installed and cannot be imported: most likely it is the build for CUDA, whose "
-            "libraries the course does not install. pytorch.org names an index of CPU builds under `Get Started` "
-            "(Linux, Pip, CPU); run the same command again with PIP_EXTRA_INDEX_URL set to its address"
+            f"- {torch_pin()} was installed and cannot be imported; its CPU build can: pytorch.org names an index of "
+            "CPU builds under `Get Started` (Linux, Pip, CPU); run the same command again with PIP_EXTRA_INDEX_URL set "
+            "to its address"
         )
+
+
+def imports_torch():
+    """True if the workshop machine's environment can import PyTorch."""
+    return runs([environment_python("host"), "-c", "import torch"])
 
 
 def torch_pin():

@@ -275,14 +275,24 @@ def test_torch_comes_after_the_lock_and_alone(setup, monkeypatch):
     assert steps[-2].endswith("install --no-deps torch==9.8.7")
 
 
-def test_torch_that_cannot_be_imported_is_told_where_the_cpu_build_is(setup, monkeypatch):
+def test_torch_for_cuda_gets_its_libraries(setup, monkeypatch, capsys):
+    commands = []
+    (checkout_of(setup) / "pyproject.toml").write_text('torch = ["torch==9.8.7"]\n')
+    monkeypatch.setattr(setup, "run", commands.append)
+    monkeypatch.setattr(setup, "runs", lambda command: len(commands) == 2)
+    setup.install_torch()
+    assert [command[-2:] for command in commands] == [["--no-deps", "torch==9.8.7"], ["install", "torch==9.8.7"]]
+    assert "torch==9.8.7 is the build for CUDA: its libraries, several GB, come too." in capsys.readouterr().out
+
+
+def test_torch_that_cannot_be_imported_at_all_is_told_where_the_cpu_build_is(setup, monkeypatch):
     (checkout_of(setup) / "pyproject.toml").write_text('torch = ["torch==9.8.7"]\n')
     monkeypatch.setattr(setup, "run", lambda command: None)
     monkeypatch.setattr(setup, "runs", lambda command: False)
     with pytest.raises(setup.SetupError) as raised:
         setup.install_torch()
     assert str(raised.value) == (
-        "- torch==9.8.7 was installed and cannot be imported: most likely it is the build for CUDA, whose libraries "
-        "the course does not install. pytorch.org names an index of CPU builds under `Get Started` (Linux, Pip, CPU); "
-        "run the same command again with PIP_EXTRA_INDEX_URL set to its address"
+        "- torch==9.8.7 was installed and cannot be imported; its CPU build can: pytorch.org names an index of CPU "
+        "builds under `Get Started` (Linux, Pip, CPU); run the same command again with PIP_EXTRA_INDEX_URL set to its "
+        "address"
     )
