@@ -54,7 +54,10 @@ def measure(block) -> tuple:
 
 
 if __name__ == "__main__":
-    print(f"{'block':28}{'LUT cells':>12}{'Yosys':>8}{'flip-flops':>12}{'Yosys':>8}{'DSP':>6}{'Yosys':>7}")
+    print(
+        f"{'block':28}{'LUT cells':>12}{'Yosys':>8}{'flip-flops':>12}{'Yosys':>8}"
+        f"{'DSP':>6}{'Yosys':>7}{'BRAM36':>8}{'Yosys':>7}"
+    )
     for number, foldings in enumerate(PLANS):
         for block in blocks(Plan(network(), foldings), "digits"):
             if block.parameters.get("WORDS") == 1:
@@ -62,6 +65,6 @@ if __name__ == "__main__":
             model, yosys = measure(block)
             print(
                 f"{number} {block.name:26}{model.luts:12.0f}{yosys.luts:8}{model.flip_flops:12.0f}"
-                f"{yosys.flip_flops:8}{model.dsps:6.0f}{yosys.dsps:7}",
+                f"{yosys.flip_flops:8}{model.dsps:6.0f}{yosys.dsps:7}{model.bram36:8.1f}{yosys.bram36:7.1f}",
                 flush=True,
             )

@@ -56,7 +56,9 @@ def _matvec(p) -> Cost:
         luts *= _CONSTANT
     bias = 0.0 if p["FOLDS"] == 1 else _rom(p["FOLDS"], p["LANES_OUT"] * p["ACC_BITS"])[0]
     accumulate = sums * (1 if p["BEATS"] == 1 else 2)
-    registers = outputs * (lanes * product + product + _bits(lanes)) + sums + (0 if words == 1 else weights) + 40
+    # A constant weight leaves half of the bits of a product.
+    products = lanes * product * (0.5 if words == 1 and not p["USE_DSP"] else 1)
+    registers = outputs * (products + product + _bits(lanes)) + sums + (0 if words == 1 else weights) + 40
     return Cost(
         luts=luts + rom + bias + accumulate + _CONTROL_LUTS,
         lutram=_lutram(sums, p["FOLDS"]) if p["FOLDS"] > 1 and p["BEATS"] > 1 else 0,
@@ -83,14 +85,14 @@ def _requantize(p) -> Cost:
     product = p["IN_BITS"] + p["MULTIPLIER_BITS"] + 1
     # A DSP48E2 multiplies 27 by 18 signed bits.
     dsps = ceil(p["IN_BITS"] / 26)
-    luts = p["OUT_BITS"] * 1.5 + product / 8 + (product * p["SHIFT_BITS"] / 3 if shifted else 0)
+    luts = p["OUT_BITS"] * 1.5 + product / 8 + ((p["OUT_BITS"] + 4) * p["SHIFT_BITS"] * 0.6 if shifted else 0)
     if dsps > 1:
         luts += product
     scale = p["MULTIPLIER_BITS"] + (p["SHIFT_BITS"] if shifted else 0)
     rom = _rom(p["FOLDS"], p["LANES"] * scale)[0] if p["FOLDS"] > 1 else 0
     return Cost(
         luts=elements * luts + rom + _SMALL_CONTROL,
-        flip_flops=elements * (product + p["OUT_BITS"]),
+        flip_flops=elements * (14 + p["OUT_BITS"]),
         dsps=elements * dsps,
     )
 
@@ -106,14 +108,14 @@ def _window(p) -> Cost:
 
 
 def _pool(p) -> Cost:
-    each = p["BITS"] * 1.8 if p["MODE"] == "max" else (p["BITS"] + log2(p["TAPS"]) / 2)
+    each = p["BITS"] * 2.3 if p["MODE"] == "max" else (p["BITS"] + log2(p["TAPS"]) / 2)
     elements = p["LANES"] * p["PIXELS"]
     return Cost(luts=elements * (p["TAPS"] - 1) * each + 3, flip_flops=elements * p["OUT_BITS"] + 1)
 
 
 def _fifo(p) -> Cost:
     bits = _bits(p["DEPTH"])
-    return Cost(luts=6 * bits + 6, lutram=_lutram(p["WIDTH"], p["DEPTH"]), flip_flops=3 * bits + 3)
+    return Cost(luts=5 * bits + 3, lutram=_lutram(p["WIDTH"], p["DEPTH"]), flip_flops=3 * bits + 3)
 
 
 def _regroup(p) -> Cost:
@@ -144,7 +146,10 @@ def _argmax(p) -> Cost:
 
 def _rom(words: int, bits: int) -> tuple[float, float]:
     """(LUT cells, BRAM36) of a memory that is only read: a LUT6 holds 64 words of a bit."""
-    return float(bits * ceil(words / 64)), 0.0
+    if words * bits > _LUT_ROM_BITS:
+        return 0.0, min(ceil(words / deep) * ceil(bits / wide) for deep, wide in _RAMB18) / 2
+    # The bits of two words are wires, those of four are mostly part of what reads them.
+    return bits * ceil(words / 64) * (0.0 if words <= 2 else 0.3 if words <= 4 else 1.0), 0.0
 
 
 def _lutram(bits: int, places: int) -> float:
@@ -158,9 +163,13 @@ def _bits(count: int) -> int:
 
 # Found against Yosys 0.70.
 _CONSTANT = 0.3  # of a product whose weight is a constant, in random weights of 4 bits
+_LUT_ROM_BITS = 8192  # larger ones become block RAM; between 4,608 (LUTs) and 31,360 (block RAM) none was tried
 _CONTROL_LUTS, _SMALL_CONTROL, _WINDOW_CONTROL = 35.0, 8.0, 42.0
 CONTROL = Cost(luts=150, lutram=8, flip_flops=90)
 """The registers and the door that every IP has: `ap_control.sv`, `samples.sv`."""
+
+# Words and bits of a block RAM of 18 Kbit (UG573).
+_RAMB18 = ((512, 36), (1024, 18), (2048, 9), (4096, 4), (8192, 2), (16384, 1))
 
 _MODELS = {
     "matvec": _matvec,
