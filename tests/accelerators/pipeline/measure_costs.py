@@ -5,11 +5,12 @@ from pathlib import Path
 
 import numpy as np
 
-from mlfpga.accelerators.pipeline.cost import block_cost
+from mlfpga.accelerators.pipeline.cost import CONTROL, block_cost
 from mlfpga.accelerators.pipeline.hdl import needed_files
 from mlfpga.accelerators.pipeline.network import Conv2d, Dense, MaxPool2d, Network, Tensor
 from mlfpga.accelerators.pipeline.plan import Folding, Plan
 from mlfpga.accelerators.pipeline.stages import blocks
+from mlfpga.accelerators.pipeline.top import SAMPLES
 from mlfpga.synthesize import area
 
 
@@ -68,3 +69,7 @@ if __name__ == "__main__":
                 f"{yosys.flip_flops:8}{model.dsps:6.0f}{yosys.dsps:7}{model.bram36:8.1f}{yosys.bram36:7.1f}",
                 flush=True,
             )
+    doors = (("ap_control", {}), ("samples", {"WORDS_IN": 784, "WORDS_OUT": 10, "SAMPLES": SAMPLES}))
+    both = [area(module, needed_files(f"    {module} #("), parameters) for module, parameters in doors]
+    luts, flip_flops = sum(one.luts for one in both), sum(one.flip_flops for one in both)
+    print(f"  {'control':26}{CONTROL.luts:12.0f}{luts:8}{CONTROL.flip_flops:12.0f}{flip_flops:8}")
