@@ -95,3 +95,12 @@ def test_windows_of_a_beat_must_divide_the_output_row():
 
 def test_divisors():
     assert divisors(28) == [1, 2, 4, 7, 14, 28] and divisors(1) == [1]
+
+
+def test_a_dense_layer_takes_one_pixel_at_a_time_even_if_several_arrive():
+    image = Tensor((2, 4, 1), 4, False)
+    layer = Dense("scores", np.ones((3, 8), int), [0] * 3, None, None, 4, Tensor((3,), 32, True))
+    assert legal_pixels(layer, image.shape) == [1]
+    with pytest.raises(PlanError) as caught:
+        check(Plan(Network("flat", image, (layer,)), {"scores": Folding(2, 1, 1)}, 2))
+    assert str(caught.value) == "scores: pixels 2, but a dense layer takes one after the other; choose 1"
