@@ -9,7 +9,8 @@
 // x, w  element i at X_BITS * i and WEIGHT_BITS * i
 // y     signed, wide enough for any x and w
 //
-// Latency 2 cycles in which `en` is high: the products are registered, and their sum is. One product a cycle.
+// Latency 2 cycles: where `multiply` is high the products are registered, where `add` is high their sum is. They are low
+// where there is nothing new, so that nothing toggles for nothing. One dot product a cycle.
 //
 // A multiplier of LUTs is made of Booth's radix-4 rows: two bits of the weight, and the one below them, choose 0, x, 2x,
 // -x or -2x (-x is ~x + 1). A bit of a row depends on five signals, so that one LUT with six inputs chooses it and adds
@@ -21,10 +22,13 @@ module dot #(
     parameter int X_SIGNED = 0,
     parameter int WEIGHT_BITS = 4,
     parameter int USE_DSP = 0,
-    localparam int SUM_BITS = X_BITS + WEIGHT_BITS + $clog2(LANES)
+    // A DSP's product has one bit more than its values need: Yosys makes no DSP of a product of fewer than 9 bits.
+    localparam int PRODUCT_BITS = X_BITS + WEIGHT_BITS + (USE_DSP != 0 ? 1 : 0),
+    localparam int SUM_BITS = PRODUCT_BITS + $clog2(LANES)
 ) (
     input  logic                         clk,
-    input  logic                         en,
+    input  logic                         multiply,
+    input  logic                         add,
     input  logic [LANES*X_BITS-1:0]      x,
     input  logic [LANES*WEIGHT_BITS-1:0] w,
     output logic signed [SUM_BITS-1:0]   y
@@ -37,8 +41,6 @@ module dot #(
 `else
     localparam bit MADE_OF_ROWS = 0;
 `endif
-    // A DSP's product has one bit more than its values need: Yosys makes no DSP of a product of fewer than 9 bits.
-    localparam int PRODUCT_BITS = X_BITS + WEIGHT_BITS + (USE_DSP != 0 ? 1 : 0);
     localparam int LEVELS = $clog2(LANES);
 
     for (genvar i = 0; i < LANES; i++) begin : g_lane
@@ -49,7 +51,7 @@ module dot #(
 
         if (!MADE_OF_ROWS) begin : g_product
             (* use_dsp = "yes" *) wire signed [PRODUCT_BITS-1:0] full = a * b;
-            always_ff @(posedge clk) if (en) product <= full;
+            always_ff @(posedge clk) if (multiply) product <= full;
         end else begin : g_rows
             localparam int ROWS = (WEIGHT_BITS + 1) / 2;
             wire [2*ROWS:0] digits = {(2 * ROWS)'(b), 1'b0};
@@ -77,7 +79,7 @@ module dot #(
                     assign full[2*r+:2] = sum[1:0];
                 end
             end
-            always_ff @(posedge clk) if (en) product <= $signed(full);
+            always_ff @(posedge clk) if (multiply) product <= $signed(full);
         end
     end
 
@@ -87,18 +89,18 @@ module dot #(
     for (genvar level = 0; level <= LEVELS; level++) begin : g_level
         localparam int COUNT = (LANES + (1 << level) - 1) >> level;
         localparam int BITS = PRODUCT_BITS + level;
-        (* keep *) logic signed [BITS-1:0] sums[COUNT];
 
         for (genvar i = 0; i < COUNT; i++) begin : g_sum
+            (* keep *) wire signed [BITS-1:0] sum;
             if (level == 0) begin : g_products
-                assign sums[i] = g_lane[i].product;
+                assign sum = g_lane[i].product;
             end else if (((2 * i + 1) << (level - 1)) < LANES) begin : g_pair
-                assign sums[i] = BITS'(g_level[level-1].sums[2*i]) + BITS'(g_level[level-1].sums[2*i+1]);
+                assign sum = BITS'(g_level[level-1].g_sum[2*i].sum) + BITS'(g_level[level-1].g_sum[2*i+1].sum);
             end else begin : g_alone
-                assign sums[i] = BITS'(g_level[level-1].sums[2*i]);
+                assign sum = BITS'(g_level[level-1].g_sum[2*i].sum);
             end
         end
     end
 
-    always_ff @(posedge clk) if (en) y <= SUM_BITS'(g_level[LEVELS].sums[0]);
+    always_ff @(posedge clk) if (add) y <= g_level[LEVELS].g_sum[0].sum;
 endmodule

@@ -50,7 +50,7 @@ module matvec #(
     output logic           m_axis_tvalid,
     input  logic           m_axis_tready
 );
-    localparam int SUM_BITS = IN_BITS + WEIGHT_BITS + $clog2(LANES_IN);
+    localparam int SUM_BITS = IN_BITS + WEIGHT_BITS + (USE_DSP != 0 ? 1 : 0) + $clog2(LANES_IN);
     localparam int ROW = LANES_IN * WEIGHT_BITS;
     localparam int WORDS = BEATS * FOLDS;
     localparam int WORD_BITS = WORDS > 1 ? $clog2(WORDS) : 1;
@@ -110,7 +110,8 @@ module matvec #(
             dot #(
                 .LANES(LANES_IN), .X_BITS(IN_BITS), .X_SIGNED(IN_SIGNED), .WEIGHT_BITS(WEIGHT_BITS), .USE_DSP(USE_DSP)
             ) dot_i (
-                .clk, .en, .x(s_axis_tdata[p*LANES_IN*IN_BITS+:LANES_IN*IN_BITS]), .w(weights[o*ROW+:ROW]),
+                .clk, .multiply(step), .add(en & valid[0]),
+                .x(s_axis_tdata[p*LANES_IN*IN_BITS+:LANES_IN*IN_BITS]), .w(weights[o*ROW+:ROW]),
                 .y(sums[p*LANES_OUT+o])
             );
         end
