@@ -7,7 +7,7 @@ import pytest
 
 import mlfpga.synthesize.netlists as netlist_module
 from mlfpga.simulate.rtl import RtlError, RtlSimulation, module
-from mlfpga.synthesize import SynthesisError, gate_level, netlist
+from mlfpga.synthesize import SynthesisError, area_of, design_of, gate_level, netlist
 
 pytestmark = pytest.mark.host
 HERE = Path(__file__).parent
@@ -26,7 +26,7 @@ def run(core, words, seed):
         simulation.advance(20 * len(words), until="full")
         rows = simulation.collect("m_axis")[0]
         stamps = simulation.stamps("m_axis")
-    return [sum(int(part) << 64 * i for i, part in enumerate(row)) for row in rows], stamps
+    return [sum(int(part) << 64 * i for i, part in enumerate(np.atleast_1d(row))) for row in rows], stamps
 
 
 @pytest.fixture(scope="module")
@@ -76,11 +76,38 @@ def test_netlist_holds_the_cells_and_their_models_only(workbench):
 
 def test_cell_without_a_model_is_refused_by_name():
     with pytest.raises(SynthesisError) as raised:
-        netlist_module._models("top", ["FDRE", "RAMB36E2"])
+        netlist_module._models("top", ["FDRE", "URAM288"])
     assert str(raised.value) == (
-        "the netlist of top holds RAMB36E2, for which there is no model to simulate; keep its memories in LUTs "
+        "the netlist of top holds URAM288, for which there is no model to simulate; keep its memories in LUTs "
         '((* ram_style = "distributed" *)), or simulate the RTL'
     )
+
+
+# name: (words, bits of a word, which block RAM it becomes)
+MEMORIES = {"deep": (4096, 4, "RAMB18E2"), "bytes": (4096, 9, "RAMB36E2"), "wide": (512, 36, "RAMB18E2")}
+
+
+def test_block_rams_read_what_was_written(tmp_path):
+    """Each of them is read at one address and written at another in every cycle, reads before writes."""
+    data = []
+    for name, (words, bits, _) in MEMORIES.items():
+        data.append(tmp_path / f"{name}.hex")
+        data[-1].write_text("".join(f"{(n * 0x9E3779B97F) % (1 << bits):x}\n" for n in range(words)))
+    rtl = module("memory_bench", [HERE / "memory_bench.sv"], {"s_axis": 64, "m_axis": 64}, data=data)
+    cells = area_of(design_of(rtl)).cells
+    assert (cells["RAMB18E2"], cells["RAMB36E2"]) == (2, 1)
+    rng = np.random.default_rng(3)
+    words = rng.integers(0, 2**64, 3000, dtype=np.uint64)
+    words[::2] &= np.uint64(0xFFFFFFFF_FF07F07F)  # few addresses: what is read was written before
+    given, _ = run(gate_level(rtl), words, 4)
+    for at, name in enumerate(MEMORIES):
+        depth, bits, _ = MEMORIES[name]
+        memory = [(n * 0x9E3779B97F) % (1 << bits) for n in range(depth)]
+        for step, (word, out) in enumerate(zip(words.tolist(), given, strict=True)):
+            expected = memory[word % depth]
+            assert out >> (0, 4, 13)[at] & ((1 << bits) - 1) == expected, f"{name}, step {step}"
+            if word >> 63:
+                memory[(word >> 12) % depth] = word >> 24 & ((1 << bits) - 1)
 
 
 def dsp(**parameters):

@@ -33,7 +33,7 @@ def netlist(
 
     The module keeps its name and its ports; parameters and memory contents are settled. See `area` for what is given;
     both come from the same run of Yosys. Raises SynthesisError as `area` does, and for cells that have no model for
-    simulation (block RAM).
+    simulation (UltraRAM).
     """
     return netlist_of(design(top, files, parameters, data))
 
@@ -68,11 +68,14 @@ def _models(top: str, kinds: Sequence[str]) -> str:
     """What these cells do: Yosys' own models, and ours where it has none."""
     cells = (find_yosys().share / "xilinx" / "cells_sim.v").read_text()
     known = {found[1]: _DELAYS.sub("", found[0]) for found in _MODULE.finditer(cells)}
-    known |= {path.stem: path.read_text() for path in _OWN.glob("*.sv")}
+    own = {path.stem: path.read_text() for path in _OWN.glob("*.sv")}
+    known |= own
     missing = [kind for kind in kinds if kind not in known]
     if missing:
         raise SynthesisError(
             f"the netlist of {top} holds {', '.join(missing)}, for which there is no model to simulate; keep its "
             'memories in LUTs ((* ram_style = "distributed" *)), or simulate the RTL'
         )
-    return "\n".join(known[kind] for kind in kinds)
+    used = "\n".join(own.get(kind, "") for kind in kinds)
+    shared = [name for name in own if re.search(rf"^ +{name} #\(", used, re.MULTILINE)]  # what ours stand on
+    return "\n".join(known[kind] for kind in [*kinds, *shared])
