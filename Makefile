@@ -21,7 +21,7 @@ help:  ## list these commands
 setup:  ## set up both environments under .venv/ (every other command does this first)
 	@$(PYTHON) environments/setup.py
 
-labs: setup  ## run labs 01-05, write the report; DATASET=mnist, pulses, recommender or all, FRESH=1 to run all again
+labs: setup  ## run labs 01-06, write the report; DATASET=mnist, pulses, recommender or all, FRESH=1 to run all again
 	@$(HOST)/mlfpga run --dataset $(or $(DATASET),$(LABS)) $(if $(FRESH),--fresh)
 
 test: setup  ## run every test, in both environments; this executes every notebook
@@ -33,7 +33,7 @@ test: setup  ## run every test, in both environments; this executes every notebo
 lab: setup  ## open JupyterLab with both kernels; DATASET=mnist, pulses, … for the labs that serve every case
 	$(if $(DATASET),MLFPGA_DATASET=$(DATASET)) $(HOST)/jupyter lab $(LAB_OPTIONS)
 
-figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path, board, vivado or cases: one group
+figures: setup  ## measure the figures the course must reach (build/figures.json); ONLY=path, board, vivado, cases or pipeline: one group
 	@$(HOST)/mlfpga figures $(if $(ONLY),--only $(ONLY))
 
 report: setup  ## write build/report/index.html from the stages that are finished

@@ -14,8 +14,8 @@ HERE = "from mlfpga import course\nhere = course.workspace()"
 
 BUNDLE = """import shutil
 from mlfpga.artifacts import course_root
-with here.publish('bundle') as folder:
-    shutil.copytree(here.need('overlay'), folder / 'overlay')
+with here.publish({!r}) as folder:
+    shutil.copytree(here.need({!r}), folder / 'overlay')
     shutil.copy(course_root() / 'deploy_templates' / 'deploy.ipynb', folder)"""
 
 RESULTS = """import json
@@ -34,9 +34,11 @@ class LittleCourse:
         room = root / "src" / "mlfpga" / "models"
         room.mkdir(parents=True)
         (room / "__init__.py").write_text("")
-        for each in self.stages[:-2]:
-            self.write(each.name, HERE, *self._cells(each))
-        self.write("bundle", HERE, BUNDLE)
+        for each in self.stages:
+            if not each.bundle:
+                self.write(each.name, HERE, *self._cells(each))
+        self.write("bundle", HERE, BUNDLE.format("bundle", "overlay"))
+        self.write("pipeline_bundle", HERE, BUNDLE.format("pipeline_bundle", "pipeline"))
         self.write("board", RESULTS)
 
     def notebook(self, name: str) -> Path:

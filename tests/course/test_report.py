@@ -57,7 +57,7 @@ def written(*datasets):
 
 def test_without_any_stage_everything_is_said_to_be_not_run():
     text = text_of(written())
-    assert text.count("not run yet") == 4 + 4 + 5 + 9  # cards, picture, sections, notebooks
+    assert text.count("not run yet") == 4 + 4 + 5 + 14  # cards, picture, sections, notebooks
     assert "%" not in text.split("Confusion")[0].split("Accuracy at every stage")[1].split("not run yet 0 %")[0]
 
 

@@ -82,8 +82,16 @@ def test_a_dataset_knows_its_case_and_its_stages(case, dataset):
     assert course.workspace(dataset).case == course.case_of(dataset) == case
     training, *others = course.stages_of(dataset)
     assert training.notebook.startswith("labs/lab01_training/") and training.notebook.endswith(f"_{case}.ipynb")
-    assert [training.name, *(each.name for each in others)] == list(stages.NAMES)
-    assert others == list(course.stages_of("digits")[1:]), "all but the first serve every case"
+    names = [training.name, *(each.name for each in others)]
+    assert names == list(stages.NAMES)[: len(names)]
+    assert others == list(course.stages_of("digits")[1 : len(names)]), "all but the first serve every case"
+    assert (names == list(stages.NAMES)) == (case == "cnn"), "lab 06 is about pictures"
+
+
+def test_a_stage_that_a_case_has_not_is_refused():
+    with pytest.raises(course.StageError) as caught:
+        course.stage("recommender", "pipeline")
+    assert str(caught.value) == "recommender has no stage pipeline: lab 06 is about pictures (digits, mnist, …)"
 
 
 def test_stages_need_earlier_stages_only():
@@ -137,7 +145,7 @@ def test_unknown_stage_names_the_known_ones():
         course.workspace().need("trainnig")
     assert str(caught.value) == (
         "there is no stage 'trainnig'; choose one of training, quantization, pruning, distillation, compression, "
-        "accelerator, overlay, bundle, board"
+        "accelerator, overlay, bundle, board, integers, pipeline, parallelism, pipeline_bundle, pipeline_board"
     )
 
 

@@ -11,7 +11,7 @@ def add_verbs(verbs) -> None:
     run = add_verb(
         verbs,
         "run",
-        "Run labs 01 to 05 in order, headless, and write the report; what is up to date is skipped",
+        "Run labs 01 to 06 in order, headless, and write the report; what is up to date is skipped",
         work_run,
         """
 mlfpga run                              the whole course on digits
@@ -45,6 +45,7 @@ mlfpga figures
 mlfpga figures --only path    the path from training to the board
 mlfpga figures --only board   the virtual board: RTL, DMA, cocotb beside it
 mlfpga figures --only cases   the three case studies, on their real test sets (long; a run that was stopped goes on)
+mlfpga figures --only pipeline   the pipeline on MNIST: every test image through its RTL, its area by Yosys
 """,
     )
     figures.add_argument("--only", metavar="GROUP", help="measure one group only")
@@ -79,7 +80,7 @@ def list_stages(datasets: list[str]) -> None:
             last = runner.last_run(dataset, stage)
             fresh = runner.is_up_to_date(dataset, stage)
             state = "up to date" if fresh else "to be run again" if last else "not run yet"
-            print(f"{stage.name:<12} {state:<16} {stage.notebook}")
+            print(f"{stage.name:<15} {state:<16} {stage.notebook}")
 
 
 def work_report(chosen: argparse.Namespace) -> None:

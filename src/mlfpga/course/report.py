@@ -41,6 +41,14 @@ COMPRESSIONS = {
     "compression": "Together",
 }
 
+# The stages of lab 06.
+PIPELINE = {
+    "integers": "The network of integers",
+    "pipeline": "Its RTL",
+    "parallelism": "What bits and parallelism cost",
+    "pipeline_board": "On the board",
+}
+
 # What the table of the compressions shows of a row, and under which heading; kbit: a thousand bits.
 COMPRESSION = {
     "name": "model",
@@ -121,6 +129,7 @@ def gather(dataset: str) -> dict[str, Any]:
         "board": tables_and_facts(metrics["board"]),
         "virtual": board.get("virtual"),
         "words_equal": (board["words_equal"], board["words_compared"]) if "words_equal" in board else None,
+        "pipeline": [(heading, tables_and_facts(metrics[name])) for name, heading in PIPELINE.items() if metrics[name]],
         "hardware": hardware(dataset),
         "notebooks": [notebook_row(dataset, stage) for stage in stages_of(dataset)],
     }

@@ -82,7 +82,7 @@ def make_stage(stage: Stage, dataset: str, progress: Progress | None = None) -> 
         "MLFPGA_CHECKS": "" if (course_root() / RELEASE_MARK).exists() else STRICT,
     }
     before = time.time()
-    if stage.name == "board":
+    if stage.bundle:
         outcome = _run_on_board(stage, dataset, environment, progress)
     else:
         source = course_root() / stage.notebook
@@ -166,12 +166,12 @@ def _run_on_board(stage: Stage, dataset: str, environment: dict, progress: Progr
 
     The stage is the folder as it stands on the board afterwards: the bundle and `results.json`, which are its metrics.
     """
-    bundle = stage_folder(dataset, "bundle")
-    if digest(dataset, "bundle") is None or stale_because(dataset, "bundle"):
-        made_by = stage_named(dataset, "bundle")
+    bundle = stage_folder(dataset, stage.bundle)
+    if digest(dataset, stage.bundle) is None or stale_because(dataset, stage.bundle):
+        made_by = stage_named(dataset, stage.bundle)
         progress.waiting(f"the board needs a bundle: running {made_by.notebook} first (usually {made_by.usually})")
         make_stage(made_by, dataset)
-    used = digest(dataset, "bundle")
+    used = digest(dataset, stage.bundle)
     try:
         with writing_folder(stage_folder(dataset, stage.name)) as folder:
             shutil.copytree(bundle, folder, dirs_exist_ok=True)
@@ -183,7 +183,7 @@ def _run_on_board(stage: Stage, dataset: str, environment: dict, progress: Progr
                 outcome = _failed(outcome, "it ended without writing results.json")
             if outcome.failure:
                 raise _OnBoardFailure
-            seal(folder, stage.name, dataset, results, {"bundle": used})
+            seal(folder, stage.name, dataset, results, {stage.bundle: used})
     except _OnBoardFailure:
         pass  # what stood there before stays; the outcome says what went wrong
     return outcome

@@ -22,6 +22,14 @@ are measured on the whole test split; in the case rnn `accuracy` is the share of
     bundle        samples, size_bytes
     board         results.json of deploy.ipynb: accuracy, words_equal, words_compared, virtual, latency_ms,
                   throughput_per_s; rnn: top_1, top_5, top_10, mrr_10
+
+Lab 06 (case cnn) has its own way to the board:
+
+    integers         accuracy (of the integer network), float_accuracy, weight_bits, activation_bits, weights, table
+    pipeline         accuracy (of the RTL), interval_cycles, latency_cycles, multipliers, table (a row for each stage)
+    parallelism      table: a row for each plan and width tried
+    pipeline_bundle  samples, size_bytes
+    pipeline_board   as board
 """
 
 import json
@@ -53,6 +61,7 @@ class Stage:
     usually: str  # how long it takes on a laptop, in words
     needs: tuple[str, ...] = ()
     kernel: str = HOST_KERNEL
+    bundle: str | None = None  # the stage whose bundle it runs in, on the board
 
 
 # The cases of the course, and the dataset that stands for each where none is chosen: these three need no network.
@@ -136,10 +145,57 @@ _AFTER_TRAINING = (
         usually="under a minute",
         needs=("bundle",),
         kernel=BOARD_KERNEL,
+        bundle="bundle",
     ),
 )
 
-NAMES = ("training", *(stage.name for stage in _AFTER_TRAINING))
+# Lab 06 makes an accelerator of its own, of RTL, from a network of integers: for pictures.
+_PIPELINE = (
+    Stage(
+        name="integers",
+        notebook="labs/lab06_pipeline/01_integers.ipynb",
+        label="lab06_01_integers",
+        makes="the network of integers",
+        usually="about a minute",
+        needs=("training",),
+    ),
+    Stage(
+        name="pipeline",
+        notebook="labs/lab06_pipeline/02_rtl.ipynb",
+        label="lab06_02_rtl",
+        makes="the network as streaming RTL",
+        usually="about a minute",
+        needs=("integers",),
+    ),
+    Stage(
+        name="parallelism",
+        notebook="labs/lab06_pipeline/03_parallelism.ipynb",
+        label="lab06_03_parallelism",
+        makes="a table of what bits and parallelism cost",
+        usually="about a minute",
+        needs=("integers",),
+    ),
+    Stage(
+        name="pipeline_bundle",
+        notebook="labs/lab06_pipeline/04_to_the_board.ipynb",
+        label="lab06_04_to_the_board",
+        makes="the pipeline's folder for the board",
+        usually="under a minute",
+        needs=("integers", "pipeline"),
+    ),
+    Stage(
+        name="pipeline_board",
+        notebook="deploy_templates/deploy.ipynb",
+        label="lab06_05_deploy",
+        makes="the pipeline's results on the (virtual) board",
+        usually="under a minute",
+        needs=("pipeline_bundle",),
+        kernel=BOARD_KERNEL,
+        bundle="pipeline_bundle",
+    ),
+)
+
+NAMES = ("training", *(stage.name for stage in (*_AFTER_TRAINING, *_PIPELINE)))
 
 
 def case_of(dataset: str) -> str:
@@ -154,12 +210,17 @@ def case_of(dataset: str) -> str:
 
 def stages_of(dataset: str) -> tuple[Stage, ...]:
     """The stages of a dataset, in order."""
-    return (_TRAINING[case_of(dataset)], *_AFTER_TRAINING)
+    case = case_of(dataset)
+    return (_TRAINING[case], *_AFTER_TRAINING, *(_PIPELINE if case == "cnn" else ()))
 
 
 def stage(dataset: str, name: str) -> Stage:
-    """A dataset's stage of that name. Raises StageError for an unknown one."""
-    return stages_of(dataset)[NAMES.index(check_name(name))]
+    """A dataset's stage of that name. Raises StageError for an unknown one, and for one that its case has not."""
+    check_name(name)
+    found = next((each for each in stages_of(dataset) if each.name == name), None)
+    if found is None:
+        raise StageError(f"{dataset} has no stage {name}: lab 06 is about pictures (digits, mnist, …)")
+    return found
 
 
 def check_name(name: str) -> str:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TextIO
 
 from mlfpga.artifacts import build_root, writing
-from mlfpga.course.figures import board, cases, path, vivado
+from mlfpga.course.figures import board, cases, path, pipeline, vivado
 from mlfpga.course.figures.entries import at_least, at_most, reported
 from mlfpga.course.stages import StageError
 
@@ -22,6 +22,7 @@ GROUPS: dict[str, Callable[[], Iterator[dict]]] = {
     "board": board.board,
     "vivado": vivado.vivado,
     "cases": cases.cases,
+    "pipeline": pipeline.pipeline,
 }
 
 
