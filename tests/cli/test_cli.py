@@ -59,6 +59,7 @@ def verbs(parser):
 def test_every_verb_explains_itself():
     found = dict(verbs(cli.parser()))
     expected = {"run", "report", "figures", "data", "simulate", "vivado", "bundle", "board", "release", "editions"}
+    expected |= {"pipeline", "area"}
     assert {name.split()[1] for name in found} == expected
     for name, parser in found.items():
         assert parser.description, name
