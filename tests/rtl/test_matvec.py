@@ -60,7 +60,7 @@ class Shape:
 
 
 SHAPES = {
-    "conv": Shape(1, 9, 1, 8, bits=8),
+    "conv": Shape(1, 9, 1, 2, bits=8),
     "folded": Shape(1, 9, 4, 2),
     "grouped": Shape(3, 9, 1, 4, signed=1),
     "both": Shape(2, 5, 3, 2, bits=5, weight_bits=3, signed=1),

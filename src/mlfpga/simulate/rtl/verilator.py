@@ -49,6 +49,8 @@ _COMMON = (
 _HANDLERS = tuple(f"-DVL_USER_{name}" for name in ("FATAL", "STOP", "FINISH", "WARN"))
 # Code that runs every cycle, and code that runs once.
 _HOT, _COLD = ("-O2",), ("-O0",)
+# Bytes of C++ up to which a design is compiled as one unit: every unit reads Verilator's headers, for a second.
+_ONE_UNIT = 250_000
 TRACES = {".vcd": "VCD", ".fst": "FST"}
 # FST files are compressed with two libraries: as their development packages install them, and as they are on most
 # systems without.
@@ -139,13 +141,22 @@ def _make(core: IpCore, trace: str | None, verilator: Verilator, compiler: str, 
         trigger = None if trace else _single_edge(core, names, generated)
         (generated / "pins.h").write_text(pins_header(core, _PREFIX, names, trigger))
         flags = [*_COMMON, *_HANDLERS, *_tracing(trace), f"-I{generated}", *_includes(verilator)]
-        units = sorted(generated.glob("*.cpp"), key=lambda path: -path.stat().st_size)
-        jobs = [(unit, _COLD if "__Slow" in unit.name else _HOT) for unit in (*units, _HERE / "harness.cpp")]
-        objects = _compile_all(tools, compiler, jobs, flags, work)
+        objects = _compile_all(tools, compiler, _units(generated), flags, work)
         runtime = _runtime(trace, verilator, compiler)
         command = [compiler, "-shared", "-o", str(made / LIBRARY), *map(str, objects), *map(str, runtime), "-lpthread"]
         _run(tools, [*command, *(_compression(verilator.root, compiler) if trace == ".fst" else [])], "linking")
     shutil.rmtree(work)
+
+
+def _units(generated: Path) -> list[tuple[Path, tuple[str, ...]]]:
+    """What to compile, with its flags: the largest first, and small designs in one piece."""
+    sources = sorted(generated.glob("*.cpp"), key=lambda path: -path.stat().st_size)
+    harness = _HERE / "harness.cpp"
+    if sum(path.stat().st_size for path in sources) > _ONE_UNIT:
+        return [(path, _COLD if "__Slow" in path.name else _HOT) for path in (*sources, harness)]
+    whole = generated / "whole.cpp"
+    whole.write_text("".join(f'#include "{path}"\n' for path in (*sources, harness)))
+    return [(whole, _HOT)]
 
 
 def _verilate(
