@@ -296,3 +296,11 @@ def test_last_steps_that_differ_by_powers_of_two_become_one():
     (layer,) = network.layers
     assert (layer.weights.tolist(), layer.weight_bits, network.output.scale) == ([[1, -2], [6, 4]], 4, 0.5)
     assert isinstance(layer, Dense)
+
+
+@pytest.mark.parametrize("given, kept", [(0.031249999999999997, 2.0**-5), (2.0**-5, 2.0**-5), (0.03, 0.03), (3.0, 3.0)])
+def test_the_last_step_is_a_power_of_two_even_if_its_product_was_rounded(given, kept):
+    layer = floats.Dense("only", np.array([[1.0, -2.0]]), np.zeros(1), 4, np.array([given * 128]))
+    number = Number(8, False, 1 / 128)
+    known = Graph("one", (2,), (Round("input", number), layer))
+    assert integers(known).output.scale == kept

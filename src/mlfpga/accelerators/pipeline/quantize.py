@@ -179,7 +179,7 @@ def integers(
                     tensor = _tensor(shape, number)
                 else:
                     multiplier = shift = None
-                    tensor = whole.Tensor(shape, whole.RAW_BITS, True, float(step[0]))
+                    tensor = whole.Tensor(shape, whole.RAW_BITS, True, _exact_power(float(step[0])))
                 settings = (layer.name, counts, bias, multiplier, shift, layer.weight_bits)
                 if isinstance(layer, floats.Dense):
                     made.append(whole.Dense(*settings, tensor))
@@ -191,6 +191,12 @@ def integers(
     network = whole.Network(graph.name, first, tuple(made))
     whole.check(network)
     return network
+
+
+def _exact_power(step: float) -> float:
+    """The power of two that `step` is but for the rounding of a product; another step stays as it is."""
+    power = float(np.exp2(np.rint(np.log2(step))))
+    return power if np.isclose(step, power, rtol=1e-12, atol=0) else step
 
 
 def is_calibrated(graph: Graph) -> bool:
