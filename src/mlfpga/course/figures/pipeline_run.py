@@ -2,10 +2,11 @@
 
     python -m mlfpga.course.figures.pipeline_run IP VECTORS FIRST LAST
 
-Sends the samples FIRST … LAST - 1 of VECTORS (npz: `inputs` and `expected`, a row of words a sample) as fast as the
-accelerator takes them, compares every word and prints one line of JSON: samples, cycles and wall seconds of streaming,
-words that differ, the mean and the largest number of cycles from one result's end to the next one's, and the latency of
-a sample that has the accelerator for itself (cycles from its first word to its result's last one, both counted).
+Sends the samples FIRST … LAST - 1 of VECTORS (npz: `inputs` and `expected`, a row of words a sample, and `labels`) as
+fast as the accelerator takes them, compares every word and prints one line of JSON: samples, cycles and wall seconds of
+streaming, words that differ, answers that are right (a result is a logit a word), the mean and the largest number of
+cycles from one result's end to the next one's, and the latency of a sample that has the accelerator for itself (cycles
+from its first word to its result's last one, both counted).
 """
 
 import json
@@ -30,11 +31,16 @@ def main(ip: str, vectors: str, first: str, last: str) -> None:
     inputs, expected = known["inputs"][chosen], known["expected"][chosen]
     alone = stream(core, inputs[:1], expected[:1])
     told = stream(core, inputs, expected)
-    print(json.dumps(told | {"latency": alone["latency"]}), flush=True)
+    answers = told.pop("words").view("<i4").reshape(expected.shape).argmax(axis=1)
+    right = int((answers == known["labels"][chosen]).sum())
+    print(json.dumps(told | {"right": right, "latency": alone["latency"]}), flush=True)
 
 
 def stream(core, inputs: np.ndarray, expected: np.ndarray) -> dict:
-    """Send all samples back to back through a fresh simulation of `core`; see the module's text for what it returns."""
+    """Send all samples back to back through a fresh simulation of `core`; see the module's text for what it returns.
+
+    And the `words` that came out.
+    """
     source, sink = (next(n for n, port in core.streams.items() if port.role == role) for role in ("slave", "master"))
     with RtlSimulation(core) as simulation:
         start(simulation)
@@ -51,6 +57,7 @@ def stream(core, inputs: np.ndarray, expected: np.ndarray) -> dict:
         ends = simulation.stamps(sink).reshape(expected.shape)[:, -1]
         between = np.diff(ends[min(_WARM_UP, len(ends) // 2) :])
         return {
+            "words": words,
             "samples": len(inputs),
             "cycles": int(simulation.cycle - begun),
             "seconds": seconds,
