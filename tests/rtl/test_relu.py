@@ -56,5 +56,6 @@ def test_a_reset_drops_what_waits(core):
             simulation.allow(f"m_{name}", 0)
             simulation.offer(f"s_{name}", words[name][:2])
         simulation.advance(10)
+        assert {simulation.taken(f"s_{name}") for name in SHAPES} == {1}, "one beat finds room while nobody takes"
         reset(simulation)
         _check(drive(simulation, words, dict.fromkeys(SHAPES, BEATS), (0.3, 0.3)), expected)
