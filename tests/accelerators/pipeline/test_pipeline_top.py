@@ -212,11 +212,19 @@ def test_the_top_says_what_it_is():
 def test_beats_of_two_channels_become_beats_of_three_by_way_of_six():
     chain = [block for block in blocks(wide(), "wide") if block.module == "regroup"]
     assert [(block.name, block.takes.lanes, block.gives.lanes, block.gives.pixels) for block in chain] == [
-        ("mix_regroup", 2, 6, 2),
-        ("mix_regroup_2", 6, 3, 2),
+        ("pool_regroup", 2, 6, 2),
+        ("mix_regroup", 6, 3, 2),
         ("mean_regroup", 4, 2, 2),
-        ("output_regroup", 2, 4, 2),
+        ("mean_regroup_2", 2, 4, 2),
     ]
+
+
+def test_what_joins_beats_stands_before_the_fifo_and_what_splits_them_behind_it():
+    names = [block.name for block in blocks(wide(), "wide")]
+    for joins in ("pool_regroup", "mean_regroup_2"):
+        layer = joins.split("_")[0]
+        assert names[names.index(joins) + 1] == f"{layer}_fifo"
+    assert names[names.index("mix_regroup") - 1] == "pool_fifo"
 
 
 def test_beats_of_four_channels_become_beats_of_six_by_way_of_twelve():
@@ -224,8 +232,8 @@ def test_beats_of_four_channels_become_beats_of_six_by_way_of_twelve():
     first, second = (MaxPool2d(name, (1, 1), (1, 1), (0, 0, 0, 0), tensor) for name in ("first", "second"))
     foldings = {"first": Folding(1, 4, 4), "second": Folding(1, 6, 6)}
     chain = blocks(Plan(Network("lanes", tensor, (first, second)), foldings), "lanes")
-    lanes = [(block.takes.lanes, block.gives.lanes) for block in chain if block.name.startswith("second_regroup")]
-    assert lanes == [(4, 12), (12, 6)]
+    lanes = [(b.layer, b.takes.lanes, b.gives.lanes) for b in chain if b.module == "regroup" and b.layer != "input"]
+    assert [entry for entry in lanes if entry[0] != "output"][:2] == [("first", 4, 12), ("second", 12, 6)]
 
 
 def test_a_relu_of_unsigned_numbers_and_a_window_of_one_pixel_need_no_block():

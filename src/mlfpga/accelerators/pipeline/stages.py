@@ -3,7 +3,8 @@
     chain = blocks(plan, "digits")      Block after Block, in the order of the data
 
 Where one layer's beats are not what the next one takes, blocks that regroup them stand between. Each layer ends with a
-FIFO. A convolution of 1x1 with stride 1 needs no window, and a ReLU of unsigned numbers needs no block at all.
+FIFO. What joins beats stands before it, so that it can collect while the next layer still works; what splits them,
+behind it. A convolution of 1x1 with stride 1 needs no window, and a ReLU of unsigned numbers needs no block at all.
 """
 
 from collections.abc import Mapping
@@ -103,6 +104,7 @@ class _Chain:
         self.stream = self.word
         self.layer = "input"
         self.blocks: list[Block] = []
+        self.waiting: tuple[str, int] | None = None  # layer and depth of the FIFO that comes next
         self._unpack(plan.network.input, input_format(plan))
 
     def add_layer(self, layer, tensor: Tensor, folding: Folding) -> None:
@@ -161,6 +163,7 @@ class _Chain:
         if pixels != now.pixels:
             # All channels of the pixels that come side by side; then they are one pixel with more channels.
             self._regroup_lanes(channels)
+            self._end_layer()
             self.stream = Stream(1, now.pixels * channels, now.bits, now.signed)
         elif max(now.lanes, lanes) % min(now.lanes, lanes):
             self._regroup_lanes(lcm(now.lanes, lanes))
@@ -281,19 +284,34 @@ class _Chain:
         self._add("pack", gives, **words, BITS=now.bits, SIGNED=0)
 
     def _fifo(self, depth: int) -> None:
-        self._add("fifo", self.stream, WIDTH=self.stream.width, DEPTH=depth)
+        """The layer's last block, for as soon as it is known what joins its beats."""
+        self.waiting = (self.layer, depth)
+
+    def _end_layer(self) -> None:
+        """Append the FIFO that waits, if one does."""
+        if self.waiting is not None:
+            (layer, depth), self.waiting = self.waiting, None
+            self._append(layer, "fifo", self.stream, {"WIDTH": self.stream.width, "DEPTH": depth})
 
     def _add(self, module: str, gives: Stream, **parameters: int | str | Image) -> None:
+        """Append a block of the current layer; one that joins beats still belongs to the layer before."""
+        if self.waiting is not None and module == "regroup" and gives.lanes > self.stream.lanes:
+            self._append(self.waiting[0], module, gives, parameters)
+            return
+        self._end_layer()
+        self._append(self.layer, module, gives, parameters)
+
+    def _append(self, layer: str, module: str, gives: Stream, parameters: dict[str, int | str | Image]) -> None:
         """Append a block; an image among its parameters becomes a file, and the parameter that file's name."""
-        stem = f"{self.layer}_{module}"
-        same = sum(block.layer == self.layer and block.module == module for block in self.blocks)
+        stem = f"{layer}_{module}"
+        same = sum(block.layer == layer and block.module == module for block in self.blocks)
         images = {}
         for key, value in parameters.items():
             if isinstance(value, Image):
-                parameters[key] = f"{self.prefix}{self.layer}_{key.lower()}.hex"
+                parameters[key] = f"{self.prefix}{layer}_{key.lower()}.hex"
                 images[parameters[key]] = value
         name = f"{stem}_{same + 1}" if same else stem
-        self.blocks.append(Block(name, module, self.layer, parameters, self.stream, gives, images))
+        self.blocks.append(Block(name, module, layer, parameters, self.stream, gives, images))
         self.stream = gives
 
 

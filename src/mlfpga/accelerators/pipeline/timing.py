@@ -72,15 +72,7 @@ def stage_cycles(chain: Sequence[Block], beats: int) -> dict[str, int]:
             folds = following.parameters["FOLDS"] if following is not None and following.module == "matvec" else 1
             occupied = window_scan(block.parameters).steps + after * (folds - 1)
         elif block.module == "matvec":
-            # Nor does what joins beats collect the next one while its own is worked off.
-            before = chain[index - 1] if index else None
-            joins = (
-                before is not None
-                and before.module == "regroup"
-                and before.parameters["TO"] > before.parameters["FROM"]
-            )
-            collect = before.parameters["TO"] // before.parameters["FROM"] - 1 if joins else 0
-            occupied = beats * (block.parameters["FOLDS"] + collect)
+            occupied = beats * block.parameters["FOLDS"]
         found[block.layer] = max(found.get(block.layer, 0), occupied)
         beats = after
     return found
