@@ -209,6 +209,13 @@ def test_the_top_says_what_it_is():
     assert "edges_matvec (" in text and '.WEIGHTS("little_edges_weights.hex")' in text
 
 
+def test_every_block_hangs_on_the_reset_and_the_clock():
+    text = top_module(wide(), "wide")
+    instances = text.count(".clk(")
+    assert instances == len(blocks(wide(), "wide")) + 2, "the blocks, the registers and the door"
+    assert text.count(".clk(ap_clk)") == text.count(".rst_n(ap_rst_n)") == instances
+
+
 def test_beats_of_two_channels_become_beats_of_three_by_way_of_six():
     chain = [block for block in blocks(wide(), "wide") if block.module == "regroup"]
     assert [(block.name, block.takes.lanes, block.gives.lanes, block.gives.pixels) for block in chain] == [
