@@ -235,3 +235,13 @@ def test_accuracy_picture_keeps_its_dots_inside(value):
     across = [float(x) for x in re.findall(r'cx="([\d.]+)"', picture)]
     assert len(across) == 2
     assert all(118 <= x <= 640 - 76 for x in across)
+
+
+def test_lab_06_shows_its_accuracy_and_what_it_compared():
+    rows = [{"bits": 4, "luts": 900}, {"bits": 3, "luts": 700}]
+    found = report.pipeline_facts({"accuracy": 0.9914, "interval_cycles": 994, "table": rows})
+    assert found["facts"] == [
+        {"name": "accuracy_on_the_test_images", "value": "99.14 %", "unit": ""},
+        {"name": "interval", "value": 994, "unit": "cycles"},
+    ]
+    assert found["tables"] == [("what_was_compared", rows)]
