@@ -127,3 +127,7 @@ def test_signed_bits():
         for high in range(low, 21):
             enough = next(n for n in range(1, 9) if -(2 ** (n - 1)) <= low and high < 2 ** (n - 1))
             assert signed_bits(low, high) == enough, (low, high)
+
+
+def test_single_numbers_can_be_requantized_by_hand():
+    assert requantize(5, 3, 1, -8, 7) == 7 and requantize(-5, 3, 1, -8, 7) == -7  # 15/2 rounds to 8, -15/2 to -7

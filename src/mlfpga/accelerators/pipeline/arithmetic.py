@@ -21,7 +21,8 @@ MAX_SHIFT = 47
 
 
 def requantize(acc, multiplier, shift, low: int, high: int) -> np.ndarray:
-    """The formula above, for int64 arrays that broadcast against each other: acc (…, C), multiplier and shift (C,).
+    """The formula above, for int64 arrays that broadcast against each other: acc (…, C), multiplier and shift (C,); or
+    numbers.
 
     Raises NetworkError if an accumulator, multiplier or shift is outside its range: then the hardware differs.
     """
@@ -32,7 +33,7 @@ def requantize(acc, multiplier, shift, low: int, high: int) -> np.ndarray:
     scaled = acc * multiplier  # at most 48 bits
     scaled += (1 << shift) >> 1
     scaled >>= shift  # NumPy's shift of a negative number is arithmetic: it rounds towards -infinity
-    return np.clip(scaled, low, high, out=scaled)
+    return np.clip(scaled, low, high, out=scaled if scaled.ndim else None)
 
 
 def scaling(ratio, *, bits: int = MULTIPLIER_BITS, common_shift: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -149,10 +149,17 @@ def plan_for_board(
     if fitting is None:
         return least
     faster = [rate for rate in rates if rate < max(fitting.cycles.values())]
-    if faster and _best(network, faster[-1], pixels, 1.0, board) is not None:
+    next_best = _best(network, faster[-1], pixels, 1.0, board) if faster else None
+    if next_best is not None and _excess(total(costs(next_best).values()), board):
         reason = (
             f"{fitting.limiting} limits: no plan of {faster[-1]:,} cycles per image fits {board['luts']:,.0f} LUT "
             f"cells, {board['dsps']:,.0f} DSP48E2 and {board['bram36']:,.0f} BRAM36; more of them would change it"
+        )
+        return replace(fitting, reason=reason, target=None)
+    if next_best is not None:
+        reason = (
+            f"{fitting.limiting} limits: its stages could work at {faster[-1]:,} cycles per image, but one would wait "
+            "for another's bursts, and deeper FIFOs do not help"
         )
         return replace(fitting, reason=reason, target=None)
     return replace(fitting, target=None)
