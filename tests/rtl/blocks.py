@@ -177,7 +177,13 @@ def drive(
 
 
 def reset(simulation: RtlSimulation, cycles: int = 1) -> None:
-    """Hold every instance in reset for some cycles (at most 32), wherever it is; words that wait are withdrawn."""
+    """Hold every instance in reset for some cycles (at most 32), wherever it is; words that wait are withdrawn.
+
+    Its readers refuse meanwhile, so that only the reset can take back what an instance offers.
+    """
+    for name, port in simulation.core.streams.items():
+        if port.role == "master":
+            simulation.allow(name, 0)
     simulation.offer("s_reset", np.array([(1 << cycles) - 1], dtype=np.uint32))
     simulation.advance(1)  # now they are in reset; a word must not be withdrawn before
     for name, port in simulation.core.streams.items():
