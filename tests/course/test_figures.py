@@ -78,6 +78,6 @@ def test_what_a_group_no_longer_measures_goes(own_build_folder, monkeypatch):
 
 
 def test_the_groups_of_the_course():
-    modules = (figures.path, figures.board, figures.vivado, figures.cases)
-    names = ["path", "board", "vivado", "cases"]
+    modules = (figures.path, figures.board, figures.vivado, figures.cases, figures.pipeline)
+    names = ["path", "board", "vivado", "cases", "pipeline"]
     assert GROUPS == {name: getattr(module, name) for name, module in zip(names, modules, strict=True)}
