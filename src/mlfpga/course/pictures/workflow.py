@@ -2,9 +2,9 @@
 
 from mlfpga.course.pictures.sheet import SOFT, Look, Sheet
 
-WIDTH, HEIGHT = 1040, 530
+WIDTH, HEIGHT = 1040, 562
 CARD_WIDTH, CARD_HEIGHT, GAP, MARGIN = 178, 104, 92, 28
-UPPER, LOWER = 66, 350
+UPPER, LOWER = 66, 382
 BOARDS = 626  # left edge of the two boards
 
 HOST = Look(fill="#e9f0f6", line="none")
@@ -31,6 +31,7 @@ def workflow() -> str:
         sheet.card(_x(column), UPPER, CARD_WIDTH, CARD_HEIGHT, THING, heading, lines)
     for column, lab in enumerate(["Lab 01", "Lab 02", "Lab 03"]):
         _step(sheet, column, UPPER, lab)
+    _short_cut(sheet)
     _wrap(sheet)
     sheet.card(_x(0), LOWER, CARD_WIDTH, CARD_HEIGHT, THING, "Block design", ["processor, DMA,", "accelerator"])
     sheet.card(_x(1), LOWER, CARD_WIDTH, CARD_HEIGHT, THING, "Bundle", ["one folder with all", "that a board needs"])
@@ -45,7 +46,7 @@ def _x(column: int) -> float:
 
 def _grounds(sheet: Sheet) -> None:
     """The two environments, as areas: the workshop machine is the larger one, shaped like an L."""
-    turn, middle, low = _x(1) + CARD_WIDTH + GAP, 258, HEIGHT - 10
+    turn, middle, low = _x(1) + CARD_WIDTH + GAP, 290, HEIGHT - 10
     sheet.area([(10, 10), (1030, 10), (1030, middle), (turn, middle), (turn, low), (10, low)], HOST)
     sheet.text(MARGIN, 44, "Workshop machine: a laptop with Linux", size=19, anchor="start", bold=True)
     sheet.area([(turn + 12, middle + 12), (1030, middle + 12), (1030, low), (turn + 12, low)], BOARD)
@@ -59,12 +60,22 @@ def _step(sheet: Sheet, column: int, top: float, lab: str) -> None:
     sheet.text(start + GAP / 2 - 4, y - 14, lab, bold=True)
 
 
+def _short_cut(sheet: Sheet) -> None:
+    """The arrow from the model straight to the accelerator: integers and RTL."""
+    below, level = UPPER + CARD_HEIGHT + 6, 198
+    start, end = _x(1) + CARD_WIDTH / 2, _x(3) + 40
+    sheet.arrow([(start, below), (start, level), (end, level), (end, below)], STEP)
+    sheet.text(_x(1) + CARD_WIDTH / 2, level + 24, "Lab 06", bold=True)
+    words = "integers, and SystemVerilog that you can read"
+    sheet.text(_x(1) + CARD_WIDTH / 2 + 44, level + 24, words, 16, "start", colour=SOFT)
+
+
 def _wrap(sheet: Sheet) -> None:
     """The arrow from the end of the upper row to the start of the lower one, and what tools do on the way."""
-    turn = 224
+    turn = 258
     start, end = _x(3) + CARD_WIDTH / 2, _x(0) + CARD_WIDTH / 2
     sheet.arrow([(start, UPPER + CARD_HEIGHT + 6), (start, turn), (end, turn), (end, LOWER - 6)], STEP)
-    sheet.text(_x(1) + CARD_WIDTH / 2, turn - 12, "Lab 04", bold=True)
+    sheet.text(_x(0) + CARD_WIDTH, turn - 12, "Lab 04", bold=True)
     sheet.text(start - 14, turn - 12, "g++ simulates it; Vitis HLS, if there, builds it", 16, "end", colour=SOFT)
     below = LOWER + CARD_HEIGHT
     sheet.text(_x(0), below + 28, "A dry run of the Tcl describes the hardware;", 16, "start", colour=SOFT)
