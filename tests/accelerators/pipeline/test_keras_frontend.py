@@ -268,10 +268,6 @@ REFUSED = {
     ),
     "channels": (lambda: kl.MaxPooling2D(2, data_format="channels_first"), "with data_format='channels_first', which"),
     "softmax": (lambda: [kl.Softmax(name="s"), kl.ReLU(name="r")], "layer 's' is a softmax, and 'r' follows; only the"),
-    "too large": (
-        lambda: kl.MaxPooling2D(7, name="m"),
-        "layer 'm' leaves nothing of its picture; use a smaller kernel",
-    ),
     "ternary": (
         lambda: QConv2D(2, 3, kernel_quantizer="ternary()", name="q"),
         "rounds its weights with ternary; support",
